@@ -1,0 +1,43 @@
+"""The one place that knows where things are, and how to write a file so that it is never half there."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data"
+RAW = DATA / "raw"  # the user's own files, read-only
+PROCESSED = DATA / "processed"  # generated, ignored by git
+MODELS = DATA / "models"  # shipped weights and their cards
+FIGURES = ROOT / "figures"
+NOTEBOOKS = ROOT / "notebooks"
+BUILD = ROOT / "build"  # executed notebooks, benchmarks, manifests; ignored by git
+SHARED = ROOT.parent / "shared" / "data"  # reference data beside the checkout, where there is any
+
+
+@contextmanager
+def atomic(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it becomes `path`, on any error it is removed.
+
+    The temporary name keeps the suffix, because image and array writers choose the format by it.
+
+    Parameters
+    ----------
+    path
+        The file to write. Missing folders above it are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp makes files private
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
