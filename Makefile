@@ -1,0 +1,52 @@
+# Everything starts here: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PLATFORM := and platform_machine == 'x86_64' and sys_platform == 'linux'
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup figures test quick lint bench lock clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
+
+setup: $(STAMP)  ## make .venv with the pinned packages
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14) and \
+	"Python 3.11 to 3.13 is needed and $(PYTHON) is %d.%d; try: make setup PYTHON=python3.12" % v)'
+	@echo "setting up $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+figures: setup  ## run every notebook (default profile) and write figures/
+	@$(BIN)/enamel reproduce --profile default
+
+test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
+	@$(BIN)/python -m pytest
+	@$(BIN)/enamel reproduce --profile quick
+	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+
+quick: setup  ## run every notebook small (quick profile, into build/)
+	@$(BIN)/enamel reproduce --profile quick
+
+lint: setup  ## ruff: rules and format
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+
+bench: setup  ## measure map speed, windows per second
+	@$(BIN)/python -m enamel_lib.bench
+
+lock:  ## remake requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" > requirements.lock
+
+clean:  ## remove .venv, build/ and generated data
+	@rm -rf $(VENV) build data/processed *.egg-info .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
