@@ -90,8 +90,8 @@ def encode(director: np.ndarray) -> np.ndarray:
 
 def _turned(director: np.ndarray, degrees: float) -> np.ndarray:
     x, y, z = np.moveaxis(np.asarray(director), -1, 0)
-    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.stack([x, y * cos - z * sin, y * sin + z * cos], axis=-1).astype(np.asarray(director).dtype)
+    cos, sin = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+    return np.stack([x, y * cos - z * sin, y * sin + z * cos], axis=-1)
 
 
 def to_sample_frame(director: np.ndarray) -> np.ndarray:
