@@ -176,15 +176,13 @@ def leakage_audit(table: pd.DataFrame) -> pd.DataFrame:
     seen = held & table["tile_id"].isin(table.loc[train, "tile_id"])
     unplaced = table["row"].isna() | table["col"].isna()
     map_key = table["map_id"].astype(str).where(~unplaced, "tile " + table["tile_id"].astype(str))
-    counts = {}
-    for source, rows in table.groupby("source", sort=True):
-        pixels = np.zeros(2, dtype=np.int64)
-        for _, one_map in rows.groupby(map_key[rows.index]):
-            places = one_map[["row", "col"]].fillna(0).to_numpy(float)
-            inside = held[one_map.index].to_numpy()
-            if inside.any():
-                pixels += _covered(places[inside], places[train[one_map.index].to_numpy()])
-        counts[source] = [held[rows.index].sum(), seen[rows.index].sum(), *pixels]
+    train_of = {name: _places(rows) for name, rows in table[train].groupby(map_key[train])}
+    counts = {
+        source: np.array([held[rows.index].sum(), seen[rows.index].sum(), 0, 0])
+        for source, rows in table.groupby("source", sort=True)
+    }
+    for (source, name), rows in table[held].groupby(["source", map_key[held]]):
+        counts[source][2:] += _covered(_places(rows), train_of.get(name, np.empty((0, 2))))
     audit = pd.DataFrame.from_dict(counts, orient="index", columns=["held_out", "seen", "held_out_px", "seen_px"])
     audit.loc["overall"] = audit.sum()
     audit = audit.astype(np.int64).rename_axis("source")
@@ -193,9 +191,12 @@ def leakage_audit(table: pd.DataFrame) -> pd.DataFrame:
     return audit
 
 
+def _places(rows: pd.DataFrame) -> np.ndarray:
+    return np.unique(rows[["row", "col"]].fillna(0).to_numpy(float), axis=0)
+
+
 def _covered(held: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Pixels of one map under the held-out tiles, and under tiles of both sides; `(n, 2)` top-left corners."""
-    held, train = np.unique(held, axis=0), np.unique(train, axis=0)
     corners = np.concatenate([held, train])
     # the tiles' edges cut the map into cells that are covered whole or not at all
     edges = [np.unique(np.concatenate([corners[:, axis], corners[:, axis] + TILE])) for axis in (0, 1)]

@@ -21,6 +21,7 @@ from enamel_lib.images import TILE
 from enamel_lib.simulated_sources import (
     ACCURATE_CSV,
     ESTIMATED_CSV,
+    MANIFEST,
     NOISY_CSV,
     NOISY_IMAGES,
     TRUTH_CSV,
@@ -69,7 +70,7 @@ def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
     """
     if any((paths.RAW / name).exists() for name in (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)):
         return paths.RAW
-    if not SIMULATED.exists():
+    if not (SIMULATED / MANIFEST).exists():
         simulate_sources(SIMULATED, progress=progress)
     return SIMULATED
 
@@ -133,6 +134,10 @@ def _read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
             ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a UTF-8 table of comma-separated values ({error}); save it as CSV") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if not header:
+        raise DataError(f"{path}: empty; the first line names the columns {', '.join(required)}")
     missing = [name for name in required if name not in header]
     if missing:
         raise DataError(f"{path}: column {missing[0]!r} is missing from {header}; the first line names the columns")
@@ -188,7 +193,7 @@ def _labelled_images(path: Path, name: str) -> pd.DataFrame:
         {
             "image": images,
             # one accurate map, as in the paper; estimated tiles come from many regions, so each stands for itself
-            "map_id": name if name == "accurate" else [Path(image).stem for image in images],
+            "map_id": name if name == "accurate" else [image.rpartition(".")[0] for image in images],
             "label": [_number(row, "hardness", path, *LABEL_LIMITS_GPA, "GPa") for row in rows],
             "label_sd": np.nan,
             "where": [f"{path}, line {row['line']}" for row in rows],
