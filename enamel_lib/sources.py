@@ -245,7 +245,9 @@ def _beside(root: Path, known: set[str]) -> pd.DataFrame:
     """Place and truth of the tiles that the optional table beside the labels knows, by image."""
     path = next((root / name for name in (POSITIONS_CSV, TRUTH_CSV) if (root / name).is_file()), None)
     if path is None:
-        return pd.DataFrame(columns=["map_id", "row", "col", "truth", "truth_centre"], index=pd.Index([], name="image"))
+        return pd.DataFrame(
+            columns=["given_map", "row", "col", "truth", "truth_centre"], index=pd.Index([], name="image")
+        )
     rows = _read_csv(path, ("image", "map_id", "row", "col"))
     images = _unique(rows, "image", path)
     for row, image in zip(rows, images, strict=True):
@@ -253,7 +255,7 @@ def _beside(root: Path, known: set[str]) -> pd.DataFrame:
             raise DataError(f"{path}, line {row['line']}: {image} has no label; correct its name or remove the line")
         if not row["map_id"].strip():
             raise DataError(f"{path}, line {row['line']}: 'map_id' is empty; name the map the tile is cut from")
-    table = pd.DataFrame({"map_id": [row["map_id"].strip() for row in rows]}, index=pd.Index(images, name="image"))
+    table = pd.DataFrame({"given_map": [row["map_id"].strip() for row in rows]}, index=pd.Index(images, name="image"))
     for column in ("row", "col"):
         table[column] = [_number(row, column, path, 0, 1e6, "px") for row in rows]
     for column in ("truth", "truth_centre"):
@@ -263,8 +265,8 @@ def _beside(root: Path, known: set[str]) -> pd.DataFrame:
 
 
 def _placed(name: str, table: pd.DataFrame, beside: pd.DataFrame, root: Path) -> Source:
-    joined = table.join(beside, on="image", rsuffix="_given")
-    joined["map_id"] = joined.map_id_given.fillna(joined.map_id).astype(str)
+    joined = table.join(beside, on="image")
+    joined["map_id"] = joined.given_map.fillna(joined.map_id).astype(str)
     joined["source"] = name
     unplaced = int(joined.row.isna().sum())
     note = (
