@@ -29,7 +29,7 @@ figures: setup  ## run every notebook (default profile) and write figures/
 test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
 	@$(BIN)/python -m pytest
 	@$(BIN)/enamel reproduce --profile quick
-	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 quick: setup  ## run every notebook small (quick profile, into build/)
@@ -43,9 +43,11 @@ bench: setup  ## measure map speed, windows per second
 	@$(BIN)/python -m enamel_lib.bench
 
 lock:  ## remake requirements.lock (needs uv)
+	@echo '# What `make setup` installs: Linux on x86-64, Python 3.11 to 3.13. Made by `make lock`; do not edit.' > $@.new
 	@uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
-	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" > requirements.lock
+	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" >> $@.new
+	@mv $@.new requirements.lock
 
 clean:  ## remove .venv, build/ and generated data
 	@rm -rf $(VENV) build data/processed *.egg-info .pytest_cache .ruff_cache

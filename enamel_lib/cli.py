@@ -1,0 +1,262 @@
+"""The command line `enamel`: thin over the library, so that the notebooks and the shell do the same things."""
+
+import contextlib
+import json
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from enamel_lib import console, paths
+from enamel_lib.errors import EnamelError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The open virtual indenter: hardness of tooth enamel from its crystal-orientation map.",
+)
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
+Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
+
+
+class World(StrEnum):
+    """What hides behind the simulated pictures."""
+
+    visible = "visible"
+    confounded = "confounded"
+    null = "null"
+
+
+class Protocol(StrEnum):
+    """How the dataset is split."""
+
+    paper = "paper"
+    audited = "audited"
+
+
+class Engine(StrEnum):
+    """What computes the network."""
+
+    auto = "auto"
+    keras = "keras"
+    openvino = "openvino"
+
+
+class Mode(StrEnum):
+    """How the map is read off the picture."""
+
+    raster = "raster"
+
+
+def main() -> None:
+    """Run the command; errors that the user can mend become one line and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app()
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise SystemExit(console.complain(f"{error.strerror or error}{where}")) from None
+    except EnamelError as error:
+        raise SystemExit(console.complain(str(error))) from None
+
+
+@app.command()
+def reproduce(
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Notebooks; all if none.")] = None,
+    profile: Annotated[str, typer.Option(help="quick, default or full.")] = "default",
+) -> None:
+    """Run the notebooks; figures and facts go to the profile's folder, executed copies to build/."""
+    from enamel_lib import notebooks, report
+
+    jobs = notebooks.plan(profile, numbers)
+    records = {}
+    with console.progress() as bar:
+        task = bar.add_task("", total=sum(job.cells for job in jobs))
+        for done, job in enumerate(jobs, 1):
+            bar.update(task, description=job.notebook.stem)
+            record = notebooks.run(job, lambda: bar.advance(task))
+            bar.update(task, completed=sum(job.cells for job in jobs[:done]))
+            bar.console.print(f"{job.notebook.stem:24} {record['minutes']:5.1f} min  {record['status']}", markup=False)
+            records[job.notebook.stem] = record
+            report.write_manifest(paths.BUILD / profile / "manifest.json", profile, records)
+    failed = [stem for stem, record in records.items() if record["status"] != "done"]
+    typer.echo(f"{len(jobs) - len(failed)} of {len(jobs)} notebooks ran; copies in {paths.BUILD / profile}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the tiles.")],
+    count: Annotated[int, typer.Option(min=1, help="How many tiles.")] = 1,
+    size: Annotated[int, typer.Option(min=1, max=4000, help="Side of a tile in pixels.")] = 200,
+    pixel_size: Annotated[float, typer.Option(min=0.005, max=2, help="Micrometres per pixel.")] = 0.06,
+    world: Annotated[World, typer.Option(help="What ties hardness to the picture.")] = World.confounded,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Simulate PIC tiles (PNG) with their truth (.npz: director, hardness) and labels.csv."""
+    import numpy as np
+    import pandas as pd
+    from skimage import io
+
+    from enamel_lib import simulate
+
+    console.refuse_overwriting(out / "labels.csv", force=force)
+    rows = []
+    with console.steps("simulating") as step:
+        for index in range(count):
+            made = simulate.section((size, size), pixel_size_um=pixel_size, seed=seed + index, world=world)
+            name = f"tile_{index:05d}"
+            with paths.atomic(out / f"{name}.png") as temporary:
+                io.imsave(temporary, made.rgb, check_contrast=False)
+            with paths.atomic(out / f"{name}.npz") as temporary:
+                np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)
+            rows.append(
+                {
+                    "image": f"{name}.png",
+                    "seed": seed + index,
+                    "hardness_gpa": f"{made.hardness.mean():.4f}",
+                    "hardness_centre_gpa": f"{made.hardness[size // 2, size // 2]:.4f}",
+                    "depth": f"{made.depth.mean():.4f}",
+                    "pixel_size_um": pixel_size,
+                    "world": world.value,
+                }
+            )
+            step(index + 1, count)
+    with paths.atomic(out / "labels.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+    typer.echo(f"{count} simulated tiles in {out}")
+
+
+@app.command()
+def dataset(
+    root: Annotated[Path | None, typer.Option(help="Folder in the authors' layout; data/raw or simulated.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Build and check the united dataset; print its counts and the leakage audit."""
+    from enamel_lib import curation, sources
+
+    with console.steps("simulating the sources") as step:
+        root = root or sources.default_root(progress=step)
+    table = curation.united_table(sources.load_sources(root), seed=seed)
+    labels = table["label"]
+    typer.echo(f"{root}: {table['tile_id'].nunique():,} tiles, {len(table):,} rows")
+    typer.echo(f"labels {labels.min():.2f} to {labels.max():.2f} GPa, mean {labels.mean():.2f}, sd {labels.std():.2f}")
+    for protocol in Protocol:
+        split = curation.split(table, protocol, seed=seed)
+        counts = ", ".join(f"{name} {count:,}" for name, count in split["split"].value_counts().items())
+        typer.echo(f"\nsplit {protocol}: {counts}\n{curation.leakage_audit(split).round(4).to_string()}")
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoints, the history and the model.")],
+    split: Annotated[Protocol, typer.Option(help="paper: rows at random; audited: no leakage.")] = Protocol.audited,
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train the indenter; may be killed at any moment and resumed."""
+    console.load_keras()
+    from enamel_lib import training
+
+    training.train(recipe, protocol=split.value, seed=seed, out=out, resume=resume)
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures of at least 200 x 200 px.")],
+    scale: Scale = 1.0,
+    model: Weights = "default",
+    engine: Engine = Engine.auto,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print one hardness per picture: that of the 200-px window in its middle."""
+    import numpy as np
+
+    from enamel_lib.images import TILE
+
+    tiles = np.empty((len(images), TILE, TILE, 3), np.uint8)
+    for tile, path in zip(tiles, images, strict=True):
+        picture = console.read_picture(path, scale)
+        top, left = ((side - TILE) // 2 for side in picture.shape[:2])
+        tile[:] = picture[top : top + TILE, left : left + TILE]
+    pairs = list(zip(images, console.predictor(model, engine)(tiles), strict=True))
+    if as_json:
+        found = [{"image": str(path), "hardness_gpa": round(float(gpa), 4)} for path, gpa in pairs]
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        for path, gpa in pairs:
+            typer.echo(f"{gpa:.2f} GPa  {path}")
+
+
+@app.command(name="map")
+def map_(
+    image: Annotated[Path, typer.Argument(help="The PIC map.")],
+    out: Annotated[Path, typer.Option(help="Folder for the .npy, .csv, .png and .json.")],
+    scale: Scale = 1.0,
+    stride: Annotated[int, typer.Option(min=1, help="Pixels between windows.")] = 1,
+    mode: Mode = Mode.raster,
+    model: Weights = "default",
+    engine: Engine = Engine.auto,
+    pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
+    force: Force = False,
+) -> None:
+    """Draw the hardness map of a picture."""
+    import numpy as np
+    import pandas as pd
+
+    from enamel_lib import hardness_map, plots, report
+
+    out = out.resolve()
+    targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
+    console.refuse_overwriting(*targets, force=force)
+    picture = console.read_picture(image, scale)
+    predictor = console.predictor(model, engine)
+    start = time.monotonic()
+    with console.steps("mapping") as step:
+        made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
+    seconds = time.monotonic() - start
+    rows, cols = np.meshgrid(made.rows, made.cols, indexing="ij")
+    found = {"row_px": rows.ravel() / scale, "col_px": cols.ravel() / scale, "hardness_gpa": made.hardness.ravel()}
+    table = pd.DataFrame(found).round(4)
+    settings = {
+        "image": image.name,
+        "scale": scale,
+        "stride": stride,
+        "mode": mode.value,
+        "pixel_size_um": pixel_size,
+        "model": model,
+        "model_sha256": _model_hash(model),
+        "engine": predictor.engine,
+        "seconds": round(seconds, 2),
+        "windows": int(np.isfinite(made.hardness).sum()),
+        "mean_gpa": round(float(np.nanmean(made.hardness)), 4),
+        "sd_gpa": round(float(np.nanstd(made.hardness)), 4),
+    }
+    figure = plots.hardness_map_figure(made, image=picture, pixel_size_um=pixel_size and pixel_size / scale)
+    with contextlib.ExitStack() as together:  # all four files appear, or none
+        npy, table_csv, png, settings_json = (together.enter_context(paths.atomic(target)) for target in targets)
+        np.save(npy, made.hardness)
+        table.to_csv(table_csv, index=False)
+        report.save_figure(figure, png.stem, png.parent)
+        report.write_json(settings_json, settings)
+    typer.echo(f"{settings['mean_gpa']:.2f} +- {settings['sd_gpa']:.2f} GPa, {settings['windows']:,} windows, in {out}")
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is installed and works here, and how to get what is missing."""
+    console.load_keras()
+    from enamel_lib import doctor
+
+    for what, there, detail in doctor.examine():
+        typer.echo(f"{'ok' if there else 'missing':8} {what:20} {detail}")

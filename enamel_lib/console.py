@@ -1,0 +1,97 @@
+"""What the commands of the command line share: progress bars, quiet start, one-line complaints."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from enamel_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.progress import Progress
+
+
+def complain(message: str) -> int:
+    """Print one line on standard error; give the exit code of bad input."""
+    print(f"enamel: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def refuse_overwriting(*targets: Path, force: bool) -> None:
+    """Raise `InputError` if any of the files exists, unless forced."""
+    there = [path for path in targets if path.exists()]
+    if there and not force:
+        raise InputError(f"{there[0]} is there already; give --force to overwrite it, or another --out")
+
+
+def read_picture(path: Path, scale: float) -> "np.ndarray":
+    """Read a picture, scale it, and check that one window fits.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(H, W, 3)`` uint8.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is too small.
+    """
+    from enamel_lib import images
+
+    picture = images.resize(images.read_image(path), scale)
+    if min(picture.shape[:2]) < images.TILE:
+        raise InputError(
+            f"{path}: {picture.shape[1]} x {picture.shape[0]} px after scaling by {scale:g}, but a window needs "
+            f"{images.TILE} x {images.TILE}; give a larger picture or --scale"
+        )
+    return picture
+
+
+def predictor(model: str, engine: str) -> "Callable[[np.ndarray], np.ndarray]":
+    """Load a model behind an engine: tiles -> hardness in GPa."""
+    load_keras()
+    from enamel_lib import engines, indenter
+
+    return engines.make_predictor(indenter.load_indenter(model), engine=engine)
+
+
+def load_keras() -> None:
+    """Import Keras and wake its devices without the chatter that TensorFlow prints before its log level holds."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import keras
+
+        keras.ops.zeros(1)
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def progress() -> "Progress":
+    """Give a progress bar on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:20}"), BarColumn(), TimeElapsedColumn(), "left", TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+@contextlib.contextmanager
+def steps(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback `(done, total)` that moves a progress bar; the bar appears at its first call."""
+    with progress() as bar:
+        task = None
+
+        def step(done: int, total: int) -> None:
+            nonlocal task
+            task = bar.add_task(description, total=total) if task is None else task
+            bar.update(task, completed=done)
+
+        yield step

@@ -1,0 +1,202 @@
+"""Run the numbered notebooks through papermill, with the parameters of a profile."""
+
+import ast
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+from nbclient.exceptions import DeadKernelError
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError
+
+PROFILES = Path(__file__).parent / "profiles"
+EVERY = "every"  # the key of a profile that holds for all notebooks
+KEPT_CELL_METADATA = {"tags"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook and the parameters that a profile gives it."""
+
+    notebook: Path
+    parameters: dict[str, Any]
+    executed: Path  # where the copy with outputs goes
+
+    @property
+    def cells(self) -> int:
+        """Number of cells, for a progress bar; papermill adds one when there are parameters."""
+        return len(_read(self.notebook).cells) + bool(self.parameters)
+
+
+def discover(numbers: list[str] | None = None, folder: Path = paths.NOTEBOOKS) -> list[Path]:
+    """Find the notebooks ``NN-name.ipynb``, in order.
+
+    Parameters
+    ----------
+    numbers
+        Only these, for example ``["01", "5"]``; all of them if empty.
+    folder
+        Where to look.
+
+    Raises
+    ------
+    InputError
+        If a number has no notebook, or the folder has none at all.
+    """
+    found = {int(path.name[:2]): path for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))}
+    have = ", ".join(f"{number:02d}" for number in found)
+    if not found:
+        raise InputError(f"no notebook NN-name.ipynb in {folder}; run this from a checkout of the project")
+    for number in numbers or []:
+        if not number.isdigit() or int(number) not in found:
+            raise InputError(f"there is no notebook {number}; there are {have}")
+    wanted = sorted({int(number) for number in numbers}) if numbers else found
+    return [found[number] for number in wanted]
+
+
+def declared_parameters(notebook: Path) -> dict[str, Any]:
+    """Read the names and values of the cell tagged ``parameters``: plain literals only.
+
+    Raises
+    ------
+    InputError
+        If there is no such cell, or a value is not a literal.
+    """
+    tagged = [cell for cell in _read(notebook).cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise InputError(f"{notebook.name} has {len(tagged)} cells tagged 'parameters'; it needs one")
+    try:
+        statements = ast.parse(tagged[0].source).body
+        return {_name(statement): ast.literal_eval(statement.value) for statement in statements}
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{notebook.name}: the parameters cell may hold only lines 'name = literal'") from error
+
+
+def _read(notebook: Path) -> nbformat.NotebookNode:
+    try:
+        return nbformat.read(notebook, as_version=4)
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{notebook} is not a notebook that can be read: {error}") from error
+
+
+def _name(statement: ast.stmt) -> str:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    raise ValueError("not an assignment to one name")
+
+
+def load_profile(name: str, folder: Path = PROFILES) -> dict[str, dict[str, Any]]:
+    """Read a profile: notebook name (or ``every``) -> parameter -> value.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile or it has another shape.
+    """
+    known = sorted(path.stem for path in folder.glob("*.yml"))
+    if name not in known:
+        raise InputError(f"there is no profile {name!r}; there are {', '.join(known)}")
+    profile = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
+    if not isinstance(profile, dict) or not all(isinstance(values, dict) for values in profile.values()):
+        raise InputError(f"profile {name!r} must map notebook names to parameters")
+    return profile
+
+
+def plan(
+    profile: str,
+    numbers: list[str] | None = None,
+    *,
+    notebooks: Path = paths.NOTEBOOKS,
+    profiles: Path = PROFILES,
+    build: Path = paths.BUILD,
+) -> list[Job]:
+    """Pair each wanted notebook with its parameters, and refuse what the notebooks do not declare.
+
+    The whole profile is checked, also the part about notebooks that are not wanted now.
+
+    Raises
+    ------
+    InputError
+        If the profile names a notebook or a parameter that does not exist.
+    """
+    values = load_profile(profile, profiles)
+    declared = {path.stem: declared_parameters(path) for path in discover(folder=notebooks)}
+    for stem in values:
+        if stem != EVERY and stem not in declared:
+            raise InputError(f"profile {profile!r} names the notebook {stem!r}; there are {', '.join(declared)}")
+    parameters = {stem: values.get(EVERY, {}) | values.get(stem, {}) for stem in declared}
+    for stem, given in parameters.items():
+        if undeclared := sorted(given.keys() - declared[stem].keys()):
+            raise InputError(
+                f"profile {profile!r} sets {', '.join(undeclared)} in {stem}, which declares only "
+                f"{', '.join(declared[stem]) or 'nothing'}"
+            )
+    wanted = discover(numbers, notebooks)
+    return [Job(path, parameters[path.stem], build / profile / path.name) for path in wanted]
+
+
+def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Execute one notebook into the build folder and clean the copy.
+
+    Parameters
+    ----------
+    job
+        What to run.
+    on_cell
+        Called at the start of every cell, for a progress bar.
+
+    Returns
+    -------
+    dict
+        ``status`` ("done", or the cell and the error) and ``minutes``.
+    """
+    import papermill
+
+    start, status = time.monotonic(), "done"
+    job.executed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            job.notebook,
+            job.executed,
+            parameters=job.parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=job.notebook.parent,
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # the kernel's warnings about its transport are not the reader's
+            on_cell_start=lambda cell, cell_index: on_cell(),
+        )
+    except papermill.PapermillExecutionError as error:
+        status = f"cell {error.exec_count}: {error.ename}: {error.evalue}".splitlines()[0]
+    except DeadKernelError:
+        status = "the kernel died; was there enough memory?"
+    sanitize(job.executed)
+    return {"status": status, "minutes": round((time.monotonic() - start) / 60, 2)}
+
+
+def sanitize(notebook: Path) -> None:
+    """Rewrite an executed notebook without what differs between machines.
+
+    Goes: papermill's records, timings, standard error, the kernel's version, the folder of the checkout.
+    """
+    content = _read(notebook)
+    content.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in content.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA and v})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    text = nbformat.writes(content).replace(f"{paths.ROOT}{os.sep}", "")
+    with paths.atomic(notebook) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
