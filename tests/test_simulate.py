@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from enamel_lib import hardness_law as law
+from enamel_lib import microstructure, pic, simulate
+
+
+@pytest.fixture(scope="module")
+def section():
+    return simulate.section((300, 260), seed=3)
+
+
+def test_fields_have_the_stated_shapes_types_and_ranges(section):
+    assert section.rgb.shape == (300, 260, 3)
+    assert section.rgb.dtype == np.uint8
+    assert section.director.shape == (300, 260, 3)
+    assert section.director.dtype == section.hardness.dtype == section.depth.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(section.director, axis=-1), 1, atol=1e-5)
+    assert 0 <= section.depth.min() <= section.depth.max() <= 1
+    assert 1.5 < section.hardness.min() < section.hardness.max() < 8
+    assert set(np.unique(section.region)) == {law.INTERROD, law.HEAD, law.TAIL, law.SHEATH}
+
+
+def test_the_seed_decides(section):
+    again = simulate.section((300, 260), seed=3)
+    for field in ("rgb", "director", "hardness", "depth", "region"):
+        np.testing.assert_array_equal(getattr(section, field), getattr(again, field))
+    assert not np.array_equal(section.rgb, simulate.section((300, 260), seed=4).rgb)
+
+
+def test_the_picture_shows_the_true_directors_up_to_branch_and_noise(section):
+    phi, gamma = pic.decode(section.rgb)
+    seen = section.rgb.max(axis=-1) > 0
+    either = np.minimum(*(pic.misorientation(section.director, pic.to_director(phi, gamma, sign)) for sign in (1, -1)))
+    assert np.median(either[seen]) < 5
+
+
+def test_hardness_follows_the_law(section):
+    cos_psi = pic.to_sample_frame(section.director)[..., 2]
+    expected = law.hardness(section.depth, cos_psi, section.misorientation, section.region, pixel_size_um=0.06)
+    np.testing.assert_allclose(section.hardness, expected, rtol=1e-5)
+
+
+def test_depth_sets_the_mean_depth_and_makes_enamel_harder():
+    deep, shallow = (simulate.section((64, 64), seed=5, depth=depth) for depth in (0.05, 0.95))
+    assert deep.depth.mean() == pytest.approx(0.05, abs=0.01)
+    assert shallow.hardness.mean() > 1.5 * deep.hardness.mean()
+
+
+def test_worlds_share_the_picture_and_differ_in_hardness():
+    worlds = {world: simulate.section((64, 64), seed=6, world=world, depth=0.9) for world in simulate.WORLDS}
+    for other in ("visible", "null"):
+        np.testing.assert_array_equal(worlds["confounded"].rgb, worlds[other].rgb)
+    ratio = worlds["visible"].hardness / worlds["confounded"].hardness
+    assert ratio.mean() == pytest.approx(law.depth_factor(0.5) / law.depth_factor(0.9), rel=0.01)
+
+
+def test_in_the_null_world_hardness_is_independent_of_the_section():
+    depth = np.linspace(0, 1, 60)
+    null = [simulate.section((24, 24), seed=s, world="null", depth=d).hardness.mean() for s, d in enumerate(depth)]
+    real = [simulate.section((24, 24), seed=s, depth=d).hardness.mean() for s, d in enumerate(depth)]
+    assert abs(np.corrcoef(null, depth)[0, 1]) < 0.33  # p = 0.01 for 60 draws
+    assert np.corrcoef(real, depth)[0, 1] > 0.7
+
+
+def test_a_coarse_picture_is_the_fine_one_shrunk():
+    fine = simulate.section((400, 480), seed=7)
+    coarse = simulate.section((100, 120), seed=7, pixel_size_um=0.24)
+    assert coarse.rgb.shape == (100, 120, 3)
+    blocks = fine.hardness.reshape(100, 4, 120, 4).mean(axis=(1, 3))
+    np.testing.assert_allclose(coarse.hardness, blocks, rtol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(coarse.director, axis=-1), 1, atol=1e-5)
+
+
+def test_rods_have_the_stated_pitch_across():
+    """End-on rods: the nearest peak of the autocorrelation is the mean distance of rods, in a row or between rows."""
+    section = simulate.section((342, 490), pixel_size_um=0.24, seed=6, depth=0.6)
+    pitch = microstructure.rod_pitch(section.rgb) * section.pixel_size_um
+    assert pitch == pytest.approx(section.pitch_um, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"world": "flat"}, {"depth": 1.5}, {"pixel_size_um": 0.0}, {"shape": (0, 10)}, {"depth": float("nan")}]
+)
+def test_wrong_arguments_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"world|depth|size"):
+        simulate.section(**{"shape": (10, 10), **wrong})
