@@ -13,10 +13,10 @@ import pandas as pd
 
 from enamel_lib.errors import InputError
 from enamel_lib.images import TILE, read_image
+from enamel_lib.simulated_sources import LABELS_GPA
 from enamel_lib.sources import Source
 
 REPEATS = {"accurate": 100, "estimated": 10, "noisy": 5}
-LABELS_GPA = (2.0, 7.0)  # range that drawn labels stay in
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
 PROTOCOLS = ("paper", "audited")
 CUTS = 24  # tried along each axis of a map that is split into blocks
