@@ -42,12 +42,12 @@ def read_picture(path: Path, scale: float) -> "np.ndarray":
     """
     from enamel_lib import images
 
-    picture = images.resize(images.read_image(path), scale)
-    if min(picture.shape[:2]) < images.TILE:
-        raise InputError(
-            f"{path}: {picture.shape[1]} x {picture.shape[0]} px after scaling by {scale:g}, but a window needs "
-            f"{images.TILE} x {images.TILE}; give a larger picture or --scale"
-        )
+    picture = images.read_image(path)
+    try:
+        picture = images.resize(picture, scale)
+        images.windows(picture)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return picture
 
 
@@ -86,12 +86,15 @@ def progress() -> "Progress":
 @contextlib.contextmanager
 def steps(description: str) -> Iterator[Callable[[int, int], None]]:
     """Give a callback `(done, total)` that moves a progress bar; the bar appears at its first call."""
-    with progress() as bar:
-        task = None
+    bar = progress()
+    task = bar.add_task(description)
 
-        def step(done: int, total: int) -> None:
-            nonlocal task
-            task = bar.add_task(description, total=total) if task is None else task
-            bar.update(task, completed=done)
+    def step(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
 
+    try:
         yield step
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -13,7 +13,7 @@ FLOORS = (
     {"paths", "errors", "pic", "optimizers", "metrics", "microstructure"},
     {"simulate", "rods", "hardness_law", "images", "reference"},
     {"sources", "simulated_sources", "curation"},
-    {"indenter", "training", "engines", "stylegan2"},
+    {"indenter", "training", "engines", "openvino_graph", "stylegan2"},
     {"hardness_map", "intervals", "explain", "generators", "evolve", "controls"},
     {"plots", "report", "notebooks", "console", "doctor", "cli"},
 )
