@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
 DATA = ROOT / "data"
 RAW = DATA / "raw"  # the user's own files, read-only
 PROCESSED = DATA / "processed"  # generated, ignored by git

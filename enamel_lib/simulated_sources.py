@@ -247,3 +247,26 @@ def _truth(section: simulate.Section, map_id: str, image: str, row: int, col: in
         truth[f"hidden_{name}"] = np.mean(region == code)
         truth[f"hidden_{name}_near"] = np.mean(region[near] == code)
     return {key: float(value) if isinstance(value, np.floating) else value for key, value in truth.items()}
+
+
+def unseen_tiles(count: int, *, seed: int, world: str = "confounded") -> tuple[np.ndarray, pd.DataFrame]:
+    """Simulate tiles that no dataset holds, each from a section of its own, with their truth.
+
+    Parameters
+    ----------
+    count
+        Number of tiles; their depths are spread evenly over the enamel.
+    seed
+        Same seed, same tiles.
+
+    Returns
+    -------
+    tiles, truth
+        `(count, 200, 200, 3)` uint8, and one row of true values per tile as in `truth.csv`.
+    """
+    maps = _Maps(seed, world, None)
+    tiles, truth = [], []
+    for number, section, _ in maps.draw((TILE, TILE), maps.stratified_depths(count)):
+        tiles.append(section.rgb)
+        truth.append(_truth(section, f"unseen-{number:04d}", "", 0, 0))
+    return np.stack(tiles), pd.DataFrame(truth)

@@ -1,0 +1,77 @@
+"""What the network has to beat, and the most it could reach.
+
+Baselines see the picture through orientation statistics; the ceiling sees the simulator's own hidden variables (true
+directors, regions and rod size), which no picture shows whole. None of them sees depth.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from enamel_lib import microstructure, pic
+
+REGRESSORS = ("mean", "linear", "trees")
+
+
+def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:
+    """Summaries of the c-axes that each tile shows, free of the unknown sign of gamma.
+
+    Parameters
+    ----------
+    tiles
+        `(N, H, W, 3)` uint8.
+
+    Returns
+    -------
+    statistics
+        One row per tile: shares of in-plane angle, quantiles of brightness, mean misorientation at growing lags
+        (degrees), radial spectrum, and the sign-free entries of the mean director dyad.
+    """
+    return pd.DataFrame([_statistics(tile) for tile in tiles])
+
+
+def _statistics(tile: np.ndarray) -> dict[str, float]:
+    director = pic.to_director(*pic.decode(tile))
+    x, y, z = np.moveaxis(director, -1, 0)
+    _, spectrum = microstructure.radial_spectrum(tile, bins=8)
+    row = {f"hue_{i}": v for i, v in enumerate(microstructure.hue_histogram(tile))}
+    row |= {f"value_{i}": v for i, v in enumerate(microstructure.value_quantiles(tile))}
+    row |= {
+        f"lag_{lag}": v
+        for lag, v in zip(microstructure.LAGS_PX, microstructure.lag_misorientation(director), strict=True)
+    }
+    row |= {f"spectrum_{i}": np.log(v + 1e-12) for i, v in enumerate(spectrum)}
+    return row | {
+        "dyad_xx": np.mean(x * x),
+        "dyad_xy": np.mean(x * y),
+        "dyad_yy": np.mean(y * y),
+        "dyad_zz": np.mean(z * z),
+    }
+
+
+def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.ndarray | None = None, seed: int = 0):
+    """Fit a regressor of `REGRESSORS` and return it.
+
+    Parameters
+    ----------
+    name
+        `mean` (always the weighted mean), `linear` (ridge on standardised features, strength by leave-one-out) or
+        `trees` (gradient-boosted trees).
+    features
+        `(N, F)`.
+    labels, weights
+        `(N,)`, GPa; sample weights, or equal ones.
+    """
+    if name == "mean":
+        return DummyRegressor().fit(features, labels, sample_weight=weights)
+    if name == "linear":
+        model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 25)))
+        return model.fit(features, labels, ridgecv__sample_weight=weights)
+    if name == "trees":
+        trees = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, min_samples_leaf=20, random_state=seed)
+        return trees.fit(features, labels, sample_weight=weights)
+    raise ValueError(f"unknown regressor {name!r}: choose one of {', '.join(REGRESSORS)}")
