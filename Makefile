@@ -19,8 +19,8 @@ $(STAMP): requirements.lock pyproject.toml
 	"Python 3.11 to 3.13 is needed and $(PYTHON) is %d.%d; try: make setup PYTHON=python3.12" % v)'
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 figures: setup  ## run every notebook (default profile) and write figures/

@@ -83,7 +83,9 @@ def reproduce(
             bar.update(task, description=job.notebook.stem)
             record = notebooks.run(job, lambda: bar.advance(task))
             bar.update(task, completed=sum(job.cells for job in jobs[:done]))
-            bar.console.print(f"{job.notebook.stem:24} {record['minutes']:5.1f} min  {record['status']}", markup=False)
+            bar.console.print(
+                f"{job.notebook.stem:24} {record['minutes']:5.1f} min  {record['status']}", markup=False, soft_wrap=True
+            )
             records[job.notebook.stem] = record
             report.write_manifest(paths.BUILD / profile / "manifest.json", profile, records)
     failed = [stem for stem, record in records.items() if record["status"] != "done"]
