@@ -1,0 +1,154 @@
+"""Pictures of the user: read and check any common file, resize it, and look at it through a sliding window."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from enamel_lib.errors import InputError
+
+TILE = 200  # side of the network's window, px (Lew 2023, Methods)
+MAX_PIXELS = 150_000_000  # about 1.5 GB while decoding; a whole tooth at 60 nm is better mapped in parts
+FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "GIF", "WEBP", "PPM")
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Read one picture as 8-bit colour, whatever way it was stored.
+
+    Grey becomes three equal channels, 16-bit keeps its high byte, a palette is looked up. Alpha multiplies the
+    colour: opaque pixels keep theirs, transparent ones turn black, which in a PIC map means "no signal". The
+    pixels stay in stored order (an EXIF rotation would detach the hue from the axis that it is measured from).
+
+    Parameters
+    ----------
+    path
+        A PNG, TIFF, JPEG, BMP, GIF, WebP or PPM file of one frame and at most `MAX_PIXELS`.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(H, W, 3)` uint8.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a complete picture of a supported kind. The size is judged from the
+        header, before any pixel is decoded.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path")
+    if not path.is_file():
+        raise InputError(f"{path}: is not a file; give the path of one picture")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty; export the picture again")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large or odd files; each case is judged below
+        try:
+            with Image.open(path, formats=FORMATS) as picture:
+                _check_header(picture, path)
+                picture.load()
+                return _to_rgb(picture, path)
+        except InputError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise InputError(_too_large(path)) from error
+        except Image.UnidentifiedImageError as error:
+            raise InputError(f"{path}: is not a picture this program reads; save it as PNG or TIFF") from error
+        except PermissionError as error:
+            raise InputError(f"{path}: may not be read; check its permissions") from error
+        except Exception as error:  # a damaged file can fail in any way inside the decoders
+            raise InputError(f"{path}: is damaged or cut short ({_one_line(error)}); export it again") from error
+
+
+def resize(image: np.ndarray, scale: float) -> np.ndarray:
+    """Enlarge or shrink a picture, as the authors do before mapping (they enlarge x2).
+
+    Interpolation is linear in RGB. Any mixing of colours invents hues where two crystals meet, but a linear mix
+    stays between its neighbours, while cubic and Lanczos kernels overshoot into colours that neither has. Shrinking
+    widens the kernel, so fine detail is averaged instead of aliased.
+
+    Parameters
+    ----------
+    image
+        `(H, W, 3)` uint8.
+    scale
+        Factor on both sides, more than 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(round(H * scale), round(W * scale), 3)` uint8; the input itself where the size stays the same.
+    """
+    if not (np.isfinite(scale) and scale > 0):
+        raise InputError(f"scale {scale} is not a positive number; 2 enlarges twofold")
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"scale {scale} gives {width} x {height} px; at most {MAX_PIXELS // 10**6} megapixels can be used"
+        )
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
+    """View every window of a picture without copying a pixel.
+
+    Parameters
+    ----------
+    image
+        `(H, W, 3)`, any dtype.
+    size
+        Side of the square window, px.
+    stride
+        Step between windows along both axes, px.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(R, C, size, size, 3)` read-only view; window `[i, j]` has its top left corner at pixel
+        `(i * stride, j * stride)`.
+    """
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(f"a picture has shape (height, width, 3), not {image.shape}")
+    if int(stride) != stride or stride < 1:
+        raise InputError(f"stride {stride} is not a whole number of pixels above 0")
+    height, width = image.shape[:2]
+    if min(height, width) < size:
+        raise InputError(
+            f"the picture is {width} x {height} px, smaller than the window of {size} x {size} px; "
+            f"enlarge it at least {size / min(height, width):.2f} times or use a larger one"
+        )
+    view = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))
+    return np.moveaxis(view, 2, -1)[::stride, ::stride]
+
+
+def _check_header(picture: Image.Image, path: Path) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise InputError(_too_large(path))
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1:
+        raise InputError(f"{path}: holds {frames} frames; save the one PIC map as a picture of its own")
+
+
+def _to_rgb(picture: Image.Image, path: Path) -> np.ndarray:
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+        grey = (np.asarray(picture) >> 8).astype(np.uint8)  # the high byte, as Pillow does for 16-bit colour
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if picture.mode in ("I", "F"):
+        raise InputError(f"{path}: has 32-bit pixels, which have no fixed white; save it as 8-bit or 16-bit RGB")
+    if not picture.has_transparency_data:
+        return np.asarray(picture.convert("RGB"))
+    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+    return np.asarray(Image.alpha_composite(black, picture.convert("RGBA")).convert("RGB"))
+
+
+def _too_large(path: Path) -> str:
+    return f"{path}: has more than {MAX_PIXELS // 10**6} megapixels; cut it into parts and map each"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
