@@ -2,6 +2,7 @@
 
 import ast
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 from enamel_lib import paths
@@ -18,6 +20,16 @@ from enamel_lib.errors import InputError
 PROFILES = Path(__file__).parent / "profiles"
 EVERY = "every"  # the key of a profile that holds for all notebooks
 KEPT_CELL_METADATA = {"tags"}
+
+
+class QuietKernel(AsyncKernelManager):
+    """A kernel whose process says nothing on the terminal, where TensorFlow's start-up would break the progress bar.
+
+    What a cell writes to standard error is not touched; it goes through the notebook.
+    """
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        return await super()._async_pre_start_kernel(stderr=subprocess.DEVNULL, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -170,7 +182,7 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
             language="python",
             cwd=job.notebook.parent,
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],  # the kernel's warnings about its transport are not the reader's
+            kernel_manager_class=QuietKernel,
             on_cell_start=lambda cell, cell_index: on_cell(),
         )
     except papermill.PapermillExecutionError as error:
