@@ -22,6 +22,7 @@ app = typer.Typer(
 
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Root = Annotated[Path | None, typer.Option(help="Data in the authors' layout; data/raw if filled, else simulated.")]
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
 Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
 
@@ -140,14 +141,13 @@ def simulate(
 
 @app.command()
 def dataset(
-    root: Annotated[Path | None, typer.Option(help="Folder in the authors' layout; data/raw or simulated.")] = None,
+    root: Root = None,
     seed: Seed = 0,
 ) -> None:
     """Build and check the united dataset; print its counts and the leakage audit."""
     from enamel_lib import curation, sources
 
-    with console.steps("simulating the sources") as step:
-        root = root or sources.default_root(progress=step)
+    root = _root(root)
     table = curation.united_table(sources.load_sources(root), seed=seed)
     labels = table["label"]
     typer.echo(f"{root}: {table['tile_id'].nunique():,} tiles, {len(table):,} rows")
@@ -160,9 +160,10 @@ def dataset(
 
 @app.command()
 def train(
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoints, the history and the model.")],
     split: Annotated[Protocol, typer.Option(help="paper: rows at random; audited: no leakage.")] = Protocol.audited,
     recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
+    root: Root = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/... if none.")] = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
@@ -170,7 +171,10 @@ def train(
     console.load_keras()
     from enamel_lib import training
 
-    training.train(recipe, protocol=split.value, seed=seed, out=out, resume=resume)
+    root = _root(root)
+    with console.steps("training") as step:
+        card = training.train(recipe, protocol=split.value, seed=seed, root=root, out=out, resume=resume, progress=step)
+    typer.echo(json.dumps({"name": card["name"], "metrics": card["metrics"]}, indent=2))
 
 
 @app.command()
@@ -212,11 +216,14 @@ def map_(
     pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
     force: Force = False,
 ) -> None:
-    """Draw the hardness map of a picture."""
-    import numpy as np
-    import pandas as pd
+    """Draw the hardness map of a picture.
 
-    from enamel_lib import hardness_map, plots, report
+    The .npy has the shape of the scaled picture, NaN where no window has its centre; the .csv has one line per window,
+    at its place in the picture as given.
+    """
+    import numpy as np
+
+    from enamel_lib import hardness_map, map_plots, report
 
     out = out.resolve()
     targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
@@ -227,9 +234,8 @@ def map_(
     with console.steps("mapping") as step:
         made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
     seconds = time.monotonic() - start
-    rows, cols = np.meshgrid(made.rows, made.cols, indexing="ij")
-    found = {"row_px": rows.ravel() / scale, "col_px": cols.ravel() / scale, "hardness_gpa": made.hardness.ravel()}
-    table = pd.DataFrame(found).round(4)
+    table = made.to_frame()
+    table[["row", "col"]] /= scale
     settings = {
         "image": image.name,
         "scale": scale,
@@ -237,18 +243,19 @@ def map_(
         "mode": mode.value,
         "pixel_size_um": pixel_size,
         "model": model,
-        "model_sha256": _model_hash(model),
+        "weights_sha256": predictor.weights_sha256,
         "engine": predictor.engine,
+        "precision": predictor.precision,
         "seconds": round(seconds, 2),
-        "windows": int(np.isfinite(made.hardness).sum()),
-        "mean_gpa": round(float(np.nanmean(made.hardness)), 4),
-        "sd_gpa": round(float(np.nanstd(made.hardness)), 4),
+        "windows": made.hardness.size,
+        "mean_gpa": round(float(np.mean(made.hardness)), 4),
+        "sd_gpa": round(float(np.std(made.hardness)), 4),
     }
-    figure = plots.hardness_map_figure(made, image=picture, pixel_size_um=pixel_size and pixel_size / scale)
+    figure = map_plots.hardness_map_figure(made, image=picture, pixel_size_um=pixel_size and pixel_size / scale)
     with contextlib.ExitStack() as together:  # all four files appear, or none
         npy, table_csv, png, settings_json = (together.enter_context(paths.atomic(target)) for target in targets)
-        np.save(npy, made.hardness)
-        table.to_csv(table_csv, index=False)
+        np.save(npy, made.full())
+        table.to_csv(table_csv, index=False, float_format="%.4f")
         report.save_figure(figure, png.stem, png.parent)
         report.write_json(settings_json, settings)
     typer.echo(f"{settings['mean_gpa']:.2f} +- {settings['sd_gpa']:.2f} GPa, {settings['windows']:,} windows, in {out}")
@@ -262,3 +269,11 @@ def doctor() -> None:
 
     for what, there, detail in doctor.examine():
         typer.echo(f"{'ok' if there else 'missing':8} {what:20} {detail}")
+
+
+def _root(root: Path | None) -> Path:
+    """Give the data folder, making the simulated one where it is the default and not there yet."""
+    from enamel_lib import sources
+
+    with console.steps("simulating the data") as step:
+        return root or sources.default_root(progress=step)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from enamel_lib import engines, indenter, paths, reference, report
+from enamel_lib import engines, images, indenter, paths, reference, report
 from enamel_lib.errors import EnamelError
 
 PACKAGES = (*report.RECORDED_PACKAGES, "papermill", "nbval", "jupyterlab")
@@ -59,11 +59,13 @@ def _models_and_engines() -> Iterator[Row]:
             yield name, True, "weights match their card"
         except EnamelError as error:
             yield name, False, str(error)
-    tile = np.zeros((1, 200, 200, 3), np.uint8)
+    model = model or indenter.build_indenter()
+    tile = np.zeros((1, images.TILE, images.TILE, 3), np.uint8)
     for engine in ("keras", "openvino"):
         try:
-            engines.make_predictor(model or indenter.build_indenter(), engine=engine)(tile)
-            yield f"engine {engine}", True, "works"
+            predictor = engines.make_predictor(model, engine=engine)
+            predictor(tile)
+            yield f"engine {engine}", True, f"works, in {predictor.precision}"
         except EnamelError as error:
             yield f"engine {engine}", False, str(error)
 

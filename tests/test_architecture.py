@@ -13,9 +13,9 @@ FLOORS = (
     {"paths", "errors", "pic", "optimizers", "metrics", "microstructure"},
     {"simulate", "rods", "hardness_law", "images", "reference"},
     {"sources", "simulated_sources", "curation"},
-    {"indenter", "training", "engines", "openvino_graph", "stylegan2"},
+    {"indenter", "training", "engines", "openvino_graph", "batches", "trainable", "baselines", "stylegan2"},
     {"hardness_map", "intervals", "explain", "generators", "evolve", "controls"},
-    {"plots", "report", "notebooks", "console", "doctor", "cli"},
+    {"plots", "map_plots", "report", "notebooks", "console", "doctor", "cli"},
 )
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
@@ -83,7 +83,7 @@ assert not {"tensorflow", "keras", "matplotlib", "jax", "torch"} & set(sys.modul
 @pytest.mark.parametrize("floor", [0, 1, 2, 5])
 def test_only_models_load_a_network_library(floor):
     """The data side of the house, and the command line before a command runs, need neither Keras nor matplotlib."""
-    heavy_by_trade = {"optimizers", "plots", "doctor"}
+    heavy_by_trade = {"optimizers", "plots", "map_plots", "doctor"}
     names = [room(path) for path in MODULES if FLOOR_OF[room(path)] == floor and room(path) not in heavy_by_trade]
     code = f"""
 import importlib, sys

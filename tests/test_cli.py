@@ -32,7 +32,7 @@ def quick_predictor(monkeypatch):
     def predict(tiles):
         return 2 + np.asarray(tiles, np.float32).mean(axis=(1, 2, 3)) / 255
 
-    predict.engine = "brightness"
+    predict.engine, predict.precision, predict.weights_sha256 = "brightness", "float32", "none"
     monkeypatch.setattr(console, "predictor", lambda model, engine: predict)
 
 
@@ -87,9 +87,15 @@ def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_
     table = pd.read_csv(out / "section-hardness.csv")
     assert settings["engine"] == "brightness"
     assert settings["stride"] == 10
-    assert settings["mean_gpa"] == pytest.approx(np.nanmean(hardness), abs=1e-4)
-    assert np.nanmean(table["hardness_gpa"]) == pytest.approx(np.nanmean(hardness), abs=1e-3)
-    by_column = table.dropna().groupby("col_px")["hardness_gpa"].mean()
+    assert settings["mean_gpa"] == pytest.approx(table["hardness"].mean(), abs=1e-4)
+    assert hardness.shape == (220, 240)
+    assert np.isnan(hardness[[0, -1]]).all()
+    assert np.isnan(hardness[:, [0, -1]]).all()
+    assert settings["windows"] == len(table) == 3 * 5
+    assert table["hardness"].to_numpy() == pytest.approx(
+        hardness[table["row"].astype(int), table["col"].astype(int)], abs=1e-4
+    )
+    by_column = table.groupby("col")["hardness"].mean()
     assert by_column.is_monotonic_increasing  # the right of the picture is brighter
     assert by_column.iloc[0] < by_column.iloc[-1]
     refused(enamel("map", picture, "--out", out), "section-hardness", "--force")
