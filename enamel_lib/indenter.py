@@ -5,12 +5,13 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from enamel_lib import paths
-from enamel_lib.errors import ModelError
+from enamel_lib.errors import InputError, ModelError
 
 BLOCKS = (2, 4, 4, 2)
 FILTERS = (32, 64, 128, 256)
@@ -21,7 +22,7 @@ NAMES = {"default": "indenter-audited"}
 def build_indenter(size: int = 200) -> keras.Model:
     """Build the network with fresh weights: 162 variables and 3,550,797 parameters at 200 px.
 
-    Only the dense layer depends on `size`, so weights can be moved between sizes (`training.grow`).
+    Only the dense layer depends on `size`, so weights can be moved between sizes (`trainable.grow`).
 
     Parameters
     ----------
@@ -32,7 +33,14 @@ def build_indenter(size: int = 200) -> keras.Model:
     -------
     keras.Model
         From `(N, size, size, 3)` float32 in [0, 1] to `(N, 1)` float32 hardness in GPa.
+
+    Raises
+    ------
+    InputError
+        If `size` is below 25.
     """
+    if pooled_side(size) < 1:
+        raise InputError(f"the indenter needs tiles of 25 px or more, not {size}")
     named = _Names()
     tile = keras.Input((size, size, 3), name="tile")
     x = layers.BatchNormalization(name=named("batch_normalization"))(tile)
@@ -44,12 +52,83 @@ def build_indenter(size: int = 200) -> keras.Model:
     return keras.Model(tile, layers.Dense(1, dtype="float32", name="dense")(x), name="indenter")
 
 
+def pooled_side(size: int) -> int:
+    """Side of the grid of features that the dense layer sees for tiles of `size` pixels."""
+    for _ in range(len(BLOCKS) - 1):
+        size = (size + 1) // 2
+    return size // POOL
+
+
 class _Names(Counter):
     """Layer names numbered within one network, as in the released graph, however many were built before."""
 
     def __call__(self, kind: str) -> str:
         self[kind] += 1
         return f"{kind}_{self[kind] - 1}" if self[kind] > 1 else kind
+
+
+def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
+    """Load trained weights, after checking them against the SHA-256 in their model card.
+
+    Parameters
+    ----------
+    name
+        `indenter-audited` (the default), `indenter-paper`, or the path of a `.keras` file.
+
+    Returns
+    -------
+    keras.Model
+        See `build_indenter`.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not the one its card describes, is no Keras file, or holds another network.
+    """
+    name = NAMES.get(str(name), str(name))
+    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    if not path.is_file():
+        raise ModelError(f"no model {path}; train one with `enamel train`, or name one of those in {paths.MODELS}")
+    card = read_card(path)
+    if card and card.get("sha256") != sha256(path):
+        raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its parser meets
+        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
+    expected = build_indenter()
+    shapes = [[(v.path, v.shape) for v in network.variables] for network in (model, expected)]
+    if shapes[0] != shapes[1] or model.input_shape != expected.input_shape:
+        raise ModelError(
+            f"{path} holds another network than the indenter for 200-px tiles; train one with `enamel train`"
+        )
+    return model
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Model card beside a `.keras` file; empty if it has none.
+
+    Raises
+    ------
+    ModelError
+        If the card is not a JSON object.
+    """
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        return {}
+    try:
+        content = json.loads(card.read_text())
+    except ValueError as error:
+        raise ModelError(f"model card {card} is damaged ({error}); restore it") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"model card {card} is no JSON object; restore it")
+    return content
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _conv(x: keras.KerasTensor, filters: int, named: _Names, width: int = 3, stride: int = 1) -> keras.KerasTensor:

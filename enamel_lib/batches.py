@@ -1,0 +1,165 @@
+"""Training recipes, and the batches that follow from one: plain functions of the seed and the step.
+
+A recipe is a YAML file in `recipes/`: settings, and `stages` that may override any of them. A stage trains on tiles
+averaged down to `size` pixels, coarse stages first.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from enamel_lib import curation
+from enamel_lib.errors import InputError
+
+RECIPES = Path(__file__).parent / "recipes"
+DEFAULTS = {
+    "precision": "float32",  # or mixed_bfloat16
+    "batch_size": 32,
+    "learning_rate": 0.001,
+    "schedule": "constant",  # or cosine: falls to nothing at the end of the stage
+    "norm_momentum": 0.99,  # of the running mean and variance in batch normalization
+    "checkpoint_every": 100,  # steps
+    "validation_tiles": 256,  # at most; drawn once
+}
+
+
+def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe (`cpu`, `gpu`, `quick`), path of a YAML file, or the settings themselves.
+
+    Returns
+    -------
+    dict
+        `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
+        show); `name`.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or a key or value in it is unknown.
+    """
+    if isinstance(recipe, dict):
+        given = dict(recipe)
+    else:
+        path = Path(recipe) if Path(recipe).suffix else RECIPES / f"{recipe}.yml"
+        if not path.is_file():
+            names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yml")))
+            raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
+        try:
+            given = yaml.safe_load(path.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
+        given = {"name": path.stem} | given if isinstance(given, dict) else {}
+    stages, name = given.pop("stages", None), given.pop("name", "own")
+    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"recipe {name!r} has no list of `stages`; give each a `size` and a number of `images`")
+    stages = [DEFAULTS | given | stage for stage in stages]
+    for stage in stages:
+        _check_stage(stage, name)
+    return {"name": name, "stages": stages}
+
+
+def _check_stage(stage: dict[str, Any], name: str) -> None:
+    choices = {
+        "precision": ("float32", "mixed_bfloat16"),
+        "schedule": ("constant", "cosine"),
+    }
+    if unknown := set(stage) ^ {*DEFAULTS, "size", "images"}:
+        raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
+    for key, value in stage.items():
+        if key in choices:
+            good, wanted = value in choices[key], f"one of {', '.join(choices[key])}"
+        elif isinstance(DEFAULTS.get(key), float):
+            good, wanted = isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"
+        else:
+            good, wanted = isinstance(value, int) and value > 0, "a whole number above 0"
+        if not good:
+            raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches of one stage as a pure function of the step, so that any run of any part of them is the same.
+
+    Attributes
+    ----------
+    tiles
+        `(N, side, side, 3)` uint8.
+    rows
+        Training rows: `tile_id`, `label` (GPa) and `weight`. Equal weights: shuffled passes over the rows;
+        otherwise rows are drawn in proportion to them.
+    stage
+        Settings of the stage.
+    seed
+        Of order, draws and augmentation.
+    number
+        Of the stage, from 0: each has its own stream.
+    augmentation
+        Arguments of `curation.augment`, which come with the protocol.
+    """
+
+    tiles: np.ndarray
+    rows: pd.DataFrame
+    stage: dict[str, Any]
+    seed: int
+    number: int
+    augmentation: dict[str, Any]
+
+    def chosen(self, step: int) -> np.ndarray:
+        """Positions in `rows` of one batch, `(batch_size,)`; `step` counts from the start of the stage."""
+        size, weight = self.stage["batch_size"], self.rows["weight"].to_numpy()
+        if np.ptp(weight) > 0:
+            return self._rng(step, 0).choice(len(weight), size, p=weight / weight.sum())
+        at = step * size + np.arange(size)
+        shuffled = {
+            epoch: self._rng(epoch, 2).permutation(len(weight)) for epoch in np.unique(at // len(weight)).tolist()
+        }
+        return np.array([shuffled[epoch][place] for epoch, place in zip(*divmod(at, len(weight)), strict=True)])
+
+    def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tiles `(batch_size, size, size, 3)` in [0, 1] and labels `(batch_size, 1)` in GPa of one batch."""
+        rows = self.rows.iloc[self.chosen(step)]
+        tiles = self.tiles[rows["tile_id"].to_numpy()]
+        tiles = curation.augment(tiles, self._rng(step, 1), **self.augmentation)
+        return shrink(tiles, self.stage["size"]), rows[["label"]].to_numpy(np.float32)
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, self.number, *key))
+
+
+def shrink(tiles: np.ndarray, size: int) -> np.ndarray:
+    """Average square blocks of pixels.
+
+    Parameters
+    ----------
+    tiles
+        `(N, side, side, 3)` uint8.
+    size
+        Side of the result, a divisor of `side`.
+
+    Returns
+    -------
+    np.ndarray
+        `(N, size, size, 3)` float32 in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If `size` does not divide the side.
+    """
+    side = tiles.shape[1]
+    if side % size:
+        raise InputError(f"tiles of {side} px cannot be averaged down to {size} px; take a divisor of {side}")
+    block = side // size
+    if block == 1:
+        return tiles.astype(np.float32) / np.float32(255)
+    blocks = tiles.reshape(len(tiles), size, block, size, block, 3)
+    return blocks.sum(axis=(2, 4), dtype=np.uint32).astype(np.float32) / np.float32(255 * block**2)

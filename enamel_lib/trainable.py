@@ -1,0 +1,88 @@
+"""The network as it is trained: first weights, a faster norm layer, and the move from coarse tiles to fine ones."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from enamel_lib import indenter
+
+
+def grow(values: list[np.ndarray], size: int) -> list[np.ndarray]:
+    """Weights of the same network at another tile size: only the dense kernel depends on it.
+
+    Its grid is resampled to the nearest neighbour and rescaled, so that constant features give the same output.
+
+    Parameters
+    ----------
+    values
+        Of `build_indenter(other size).variables`; the last two are the dense kernel and bias.
+    size
+        Side of the tile in pixels.
+
+    Returns
+    -------
+    list of np.ndarray
+        For `build_indenter(size).variables`.
+    """
+    *features, kernel, bias = values
+    filters = indenter.FILTERS[-1]
+    old, new = math.isqrt(len(kernel) // filters), indenter.pooled_side(size)
+    nearest = (np.arange(new) * old) // new
+    grid = kernel.reshape(old, old, filters)[nearest][:, nearest]
+    counts = np.bincount(nearest, minlength=old)
+    share = np.outer(counts[nearest], counts[nearest])[..., None]  # of one old cell's weight
+    return [*features, (grid / share).astype(kernel.dtype).reshape(-1, 1), bias]
+
+
+class _FusedNorm(layers.BatchNormalization):
+    """The same layer by TensorFlow's one kernel in place of several passes: steps take two thirds of the time."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if not training:
+            return super().call(inputs, training=training)
+        import tensorflow as tf
+
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        return outputs
+
+
+def for_training(model: keras.Model, norm_momentum: float) -> keras.Model:
+    """Give a copy of a network with the norm layers that training wants; its variables are in the same order."""
+    norm = _FusedNorm if keras.backend.backend() == "tensorflow" else layers.BatchNormalization
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            return norm.from_config(config | {"momentum": norm_momentum})
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(model, clone_function=copy)
+
+
+def fresh_weights(size: int, seed: int) -> list[np.ndarray]:
+    """First values of the variables, as Keras draws them, but the same on every backend."""
+    rng = np.random.default_rng(seed)
+    model = indenter.build_indenter(size)
+    for kernel in (v for v in model.variables if v.name == "kernel"):
+        *window, fan_in, fan_out = kernel.shape
+        bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))  # Glorot's
+        kernel.assign(rng.uniform(-bound, bound, kernel.shape).astype(np.float32))
+    return values_of(model.variables)
+
+
+def values_of(variables: list[keras.Variable]) -> list[np.ndarray]:
+    """Copies of the values of variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    """Give variables their values, in order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
