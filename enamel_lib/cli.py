@@ -218,18 +218,19 @@ def map_(
 ) -> None:
     """Draw the hardness map of a picture.
 
-    The .npy has the shape of the scaled picture, NaN where no window has its centre; the .csv has one line per window,
-    at its place in the picture as given.
+    .npy: GPa at every pixel of the scaled picture, NaN where no window has its centre.
+
+    .csv: one line per window, at its place in the picture as given.
     """
     import numpy as np
-
-    from enamel_lib import hardness_map, map_plots, report
 
     out = out.resolve()
     targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
     console.refuse_overwriting(*targets, force=force)
     picture = console.read_picture(image, scale)
     predictor = console.predictor(model, engine)
+    from enamel_lib import hardness_map, map_plots, report  # only now, because plots import Keras
+
     start = time.monotonic()
     with console.steps("mapping") as step:
         made = hardness_map.raster(picture, predictor, stride=stride, progress=step)

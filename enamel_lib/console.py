@@ -75,12 +75,13 @@ def load_keras() -> None:
 
 
 def progress() -> "Progress":
-    """Give a progress bar on standard error."""
+    """Give a progress bar on standard error; it is only drawn on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:20}"), BarColumn(), TimeElapsedColumn(), "left", TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextlib.contextmanager
