@@ -19,6 +19,11 @@ from enamel_lib.sources import Source
 REPEATS = {"accurate": 100, "estimated": 10, "noisy": 5}
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
 PROTOCOLS = ("paper", "audited")
+# a zoom changes the scale that the labels depend on, and a plain flip the directions: the audited protocol does neither
+AUGMENTATION = {
+    "paper": {"lowest_zoom": 0.5, "orientation_true": False},
+    "audited": {"lowest_zoom": 1.0, "orientation_true": True},
+}
 CUTS = 24  # tried along each axis of a map that is split into blocks
 
 
@@ -233,11 +238,13 @@ def load_tiles(table: pd.DataFrame, root: Path | str) -> np.ndarray:
     return pictures
 
 
-def augment(tiles: np.ndarray, rng: np.random.Generator, *, orientation_true: bool = False) -> np.ndarray:
+def augment(
+    tiles: np.ndarray, rng: np.random.Generator, *, lowest_zoom: float = 0.5, orientation_true: bool = False
+) -> np.ndarray:
     """Zoom and flip every tile of a batch at random, as the paper did or with its directions kept true.
 
-    Both axes zoom in about the centre by factors of their own: a factor f, uniform in 0.5 to 1, stretches the middle
-    f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and up-down
+    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches the
+    middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and up-down
     flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn when the
     factors differ, but no colour: the label is kept all the same, as in the paper.
 
@@ -247,6 +254,8 @@ def augment(tiles: np.ndarray, rng: np.random.Generator, *, orientation_true: bo
         `(N, H, W, 3)`, uint8 or float.
     rng
         Source of the factors and flips.
+    lowest_zoom
+        In (0, 1]; 1 leaves the scale alone.
     orientation_true
         Without it colours interpolate linearly channel by channel and stay as they are in a flip, as in Keras. With
         it the nearest pixel is taken, so that no new hue arises between two crystals, and a flip of one axis maps
@@ -260,7 +269,7 @@ def augment(tiles: np.ndarray, rng: np.random.Generator, *, orientation_true: bo
         Same shape and type.
     """
     tiles = np.asarray(tiles)
-    zoom = rng.uniform(0.5, 1.0, (len(tiles), 2))
+    zoom = rng.uniform(lowest_zoom, 1.0, (len(tiles), 2))
     flip = rng.uniform(size=(len(tiles), 2)) < 0.5
     out = np.empty_like(tiles)
     for tile, (zoom_row, zoom_col), (flip_row, flip_col), result in zip(tiles, zoom, flip, out, strict=True):
