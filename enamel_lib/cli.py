@@ -114,28 +114,31 @@ def simulate(
 
     console.refuse_overwriting(out / "labels.csv", force=force)
     rows = []
-    with console.steps("simulating") as step:
+    with console.steps("simulating") as step, contextlib.ExitStack() as undo:  # a broken run takes its tiles with it
         for index in range(count):
             made = simulate.section((size, size), pixel_size_um=pixel_size, seed=seed + index, world=world)
-            name = f"tile_{index:05d}"
-            with paths.atomic(out / f"{name}.png") as temporary:
+            picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
+            with paths.atomic(picture) as temporary:
                 io.imsave(temporary, made.rgb, check_contrast=False)
-            with paths.atomic(out / f"{name}.npz") as temporary:
+            undo.callback(picture.unlink)
+            with paths.atomic(truth) as temporary:
                 np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)
+            undo.callback(truth.unlink)
             rows.append(
                 {
-                    "image": f"{name}.png",
+                    "image": picture.name,
                     "seed": seed + index,
-                    "hardness_gpa": f"{made.hardness.mean():.4f}",
-                    "hardness_centre_gpa": f"{made.hardness[size // 2, size // 2]:.4f}",
-                    "depth": f"{made.depth.mean():.4f}",
+                    "hardness_gpa": made.hardness.mean(),
+                    "hardness_centre_gpa": made.hardness[size // 2, size // 2],
+                    "depth": made.depth.mean(),
                     "pixel_size_um": pixel_size,
                     "world": world.value,
                 }
             )
             step(index + 1, count)
-    with paths.atomic(out / "labels.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        with paths.atomic(out / "labels.csv") as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.4g")
+        undo.pop_all()
     typer.echo(f"{count} simulated tiles in {out}")
 
 

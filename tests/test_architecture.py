@@ -13,9 +13,19 @@ FLOORS = (
     {"paths", "errors", "pic", "optimizers", "metrics", "microstructure"},
     {"simulate", "rods", "hardness_law", "images", "reference"},
     {"sources", "simulated_sources", "curation"},
-    {"indenter", "training", "engines", "openvino_graph", "batches", "trainable", "baselines", "stylegan2"},
+    {
+        "indenter",
+        "training",
+        "training_run",
+        "engines",
+        "openvino_graph",
+        "batches",
+        "trainable",
+        "baselines",
+        "stylegan2",
+    },
     {"hardness_map", "intervals", "explain", "generators", "evolve", "controls"},
-    {"plots", "map_plots", "report", "notebooks", "console", "doctor", "cli"},
+    {"plots", "map_plots", "report", "notebooks", "console", "bench", "doctor", "cli"},
 )
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
