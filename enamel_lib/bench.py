@@ -1,0 +1,118 @@
+"""Measure how fast things are on this machine: `python -m enamel_lib.bench` prints a table and writes a JSON."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from enamel_lib import console, paths, report
+
+SECONDS = 4.0  # spent on each rate at least, after a first call that compiles
+STRIDE = 8  # px; of the mapped picture
+MATRIX = 3072  # side of the matrices that measure the processor's peak
+
+Row = dict[str, Any]  # what, value, unit, note
+
+
+def main() -> None:
+    """Run every benchmark, print the table, and write `build/bench.json`."""
+    console.load_keras()
+    load = os.getloadavg()[0]  # by other programs, which slow down what is measured here
+    table = Table("what", "value", "unit", "note", title=f"{os.cpu_count()} cores, load before {load:.1f}")
+    rows = []
+    with console.progress() as bar:
+        for benchmark in bar.track(BENCHMARKS, description="measuring"):
+            rows += benchmark()
+    for row in rows:
+        table.add_row(row["what"], f"{row['value']:,.3g}", row["unit"], row["note"])
+    Console().print(table)
+    versions = {name: report.installed_version(name) for name in report.RECORDED_PACKAGES}
+    report.write_json(
+        paths.BUILD / "bench.json", {"cores": os.cpu_count(), "load_before": load, "versions": versions, "rows": rows}
+    )
+
+
+def mapping() -> Iterator[Row]:
+    """Windows per second of the authors' way, of batched Keras and of the default engine; share of the matrix peak."""
+    from enamel_lib import engines, hardness_map, images, indenter, openvino_graph
+
+    model = indenter.build_indenter()  # the weights do not matter for speed
+    blocks = hardness_map.BLOCK
+    side = images.TILE + STRIDE * (blocks - 1)
+    picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    tiles = np.ascontiguousarray(images.windows(picture, stride=STRIDE)[0])
+    scaled = tiles[:1] / np.float32(255)
+
+    published = _per_second(lambda: model.predict(scaled, verbose=0))
+    yield _row("map, authors' way", published, "windows/s", "one predict per window")
+    batched = engines.make_predictor(model, engine="keras", batch_size=len(tiles))
+    reference = _per_second(lambda: batched(tiles)) * len(tiles)
+    yield _row("map, batched Keras", reference, "windows/s", f"batches of {len(tiles)}, float32")
+
+    fast = engines.make_predictor(model, batch_size=len(tiles))
+    name = f"{fast.engine}, {fast.precision}"
+    single = _per_second(lambda: fast(tiles)) * len(tiles)
+    yield _row("map, default engine, nothing shared", single, "windows/s", name)
+    default = _per_second(lambda: hardness_map.raster(picture, fast, stride=STRIDE)) * blocks**2
+    yield _row("map, default engine", default, "windows/s", f"{name}, stride {STRIDE}, overlap computed once")
+    yield _row("default engine / batched Keras", default / reference, "times", "")
+
+    work = 2 * openvino_graph.multiply_adds(openvino_graph.tile_graph(model, 1, np.uint8))
+    graph = openvino_graph.block_graph(model, (blocks, blocks), STRIDE, np.uint8)
+    shared = 2 * openvino_graph.multiply_adds(graph) / blocks**2
+    yield _row("arithmetic per window, nothing shared", work / 1e9, "GFLOP", "convolutions")
+    yield _row("arithmetic per window", shared / 1e9, "GFLOP", f"blocks of {blocks} x {blocks} windows")
+    peaks = {precision: _matrix_peak(precision) for precision in dict.fromkeys(("float32", fast.precision))}
+    for precision, peak in peaks.items():
+        yield _row(f"matrix peak, {precision}", peak / 1e9, "GFLOP/s", f"measured, {MATRIX} x {MATRIX}")
+    peak = peaks[fast.precision]
+    yield _row("share of peak, nothing shared", single * work / peak, "of 1", name)
+    yield _row("share of peak", default * shared / peak, "of 1", f"{name}, counting the arithmetic done")
+    yield _row("share of peak, with the arithmetic saved", default * work / peak, "of 1", "may pass 1")
+
+
+def simulating() -> Iterator[Row]:
+    """Tiles of 200 x 200 px that the simulator makes per second."""
+    from enamel_lib import simulate
+
+    rate = _per_second(lambda: simulate.section((200, 200), seed=1))
+    yield _row("simulated tiles", rate, "tiles/s", "200 x 200 px")
+
+
+BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, simulating)
+
+
+def _row(what: str, value: float, unit: str, note: str) -> Row:
+    return {"what": what, "value": float(value), "unit": unit, "note": note}
+
+
+def _per_second(call: Callable[[], Any]) -> float:
+    """Calls per second: that of the fastest call, after a first one that compiles."""
+    call()
+    begin, fastest = time.perf_counter(), float("inf")
+    while (start := time.perf_counter()) - begin < SECONDS:
+        call()
+        fastest = min(fastest, time.perf_counter() - start)
+    return 1 / fastest
+
+
+def _matrix_peak(precision: str) -> float:
+    """Floating-point operations per second in a large matrix product, the most that a convolution could reach."""
+    import openvino as ov
+    from openvino import opset13 as op
+
+    rng = np.random.default_rng(0)
+    left, right = (rng.random((MATRIX, MATRIX), np.float32) for _ in range(2))
+    parameter = op.parameter(list(left.shape), np.float32)
+    graph = ov.Model([op.matmul(parameter, op.constant(right), False, False)], [parameter])
+    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+    return _per_second(lambda: compiled(left)) * 2 * MATRIX**3
+
+
+if __name__ == "__main__":
+    main()
