@@ -161,5 +161,6 @@ def shrink(tiles: np.ndarray, size: int) -> np.ndarray:
     block = side // size
     if block == 1:
         return tiles.astype(np.float32) / np.float32(255)
-    blocks = tiles.reshape(len(tiles), size, block, size, block, 3)
-    return blocks.sum(axis=(2, 4), dtype=np.uint32).astype(np.float32) / np.float32(255 * block**2)
+    bands = np.add.reduce(tiles.reshape(len(tiles) * size, block, -1), axis=1, dtype=np.float32)
+    columns = bands.reshape(len(tiles), size, size, block, 3)
+    return sum(columns[..., i, :] for i in range(block)) / np.float32(255 * block**2)

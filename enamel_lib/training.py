@@ -1,20 +1,7 @@
-"""Training of the virtual indenter: coarse to fine, deterministic, safe to kill at any moment.
+"""Training of the virtual indenter from a recipe: fit, score the best checkpoint, save it with a model card."""
 
-Everything that changes with the steps is in one checkpoint file that is replaced in one go, and batches follow from the
-seed and the step (`batches`), so a run that was killed and resumed ends like one that was not.
-"""
-
-import hashlib
 import json
 import math
-import os
-import platform
-import re
-import time
-import zipfile
-from collections.abc import Callable
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import curation, indenter, metrics, paths, sources
-from enamel_lib.batches import Batches, load_recipe, shrink
-from enamel_lib.errors import InputError, ModelError
-from enamel_lib.optimizers import Ranger
-from enamel_lib.trainable import assign, for_training, fresh_weights, grow, values_of
-
-CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
-SCORED_AT_ONCE = 32  # tiles
-Progress = Callable[[int, int], None]
+from enamel_lib.batches import load_recipe
+from enamel_lib.training_run import Progress, Run, predict
 
 
 def train(
@@ -94,226 +75,6 @@ def train(
     return save(model, out, {"name": name} | facts | run.facts())
 
 
-class Run:
-    """One training: its data, its recipe and the state that a checkpoint holds.
-
-    Parameters
-    ----------
-    tiles
-        `(N, side, side, 3)` uint8; the last stage of the recipe trains at this side.
-    table
-        Rows with `tile_id` (index into `tiles`), `label` (GPa), `weight` and `split` (`train`, `val`, others).
-    recipe
-        From `batches.load_recipe`.
-    protocol
-        Decides the augmentation (`curation.AUGMENTATION`).
-    seed, out, resume
-        See `train`.
-    """
-
-    def __init__(
-        self,
-        tiles: np.ndarray,
-        table: pd.DataFrame,
-        recipe: dict[str, Any],
-        *,
-        protocol: str = "audited",
-        seed: int = 0,
-        out: Path,
-        resume: bool = False,
-    ) -> None:
-        self.tiles, self.recipe, self.seed, self.out = tiles, recipe, seed, out
-        self.augmentation = curation.AUGMENTATION[protocol]
-        if recipe["stages"][-1]["size"] != tiles.shape[1]:
-            raise InputError(f"recipe {recipe['name']!r} must end with a stage of size {tiles.shape[1]}, as the tiles")
-        rows = table[["tile_id", "label", "weight", "split"]]
-        self.rows, held = rows[rows["split"] == "train"], table[table["split"] == "val"]
-        if self.rows.empty or held.empty:
-            raise InputError("the split leaves no rows to train on, or none to validate with; see `enamel dataset`")
-        most = min(len(held), recipe["stages"][-1]["validation_tiles"])
-        self.held = held.iloc[np.sort(np.random.default_rng(seed).permutation(len(held))[:most])]
-        ends = np.cumsum([math.ceil(stage["images"] / stage["batch_size"]) for stage in recipe["stages"]]).tolist()
-        self.plan = list(zip(recipe["stages"], [0, *ends], ends, strict=False))  # (stage, first step, last step)
-        self.data_sha256 = _digest(tiles, rows)
-
-        self.step, self.history = 0, []
-        self.values, self.moments, self.best = fresh_weights(recipe["stages"][0]["size"], seed), [], []
-        mean = np.average(self.rows["label"], weights=self.rows["weight"])
-        self.values[-1] = np.full(1, mean, np.float32)  # the bias of the dense layer: start at the mean label
-        if (out / CHECKPOINT).exists():
-            if not resume:
-                raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")
-            self._restore()
-
-    def fit(self, progress: Progress | None = None) -> None:
-        """Train up to the last step, from wherever the run stands; `progress` hears of every step."""
-        for number, (stage, first, last) in enumerate(self.plan):
-            if self.step >= last:
-                continue
-            batches = Batches(self.tiles, self.rows, stage, self.seed, number, self.augmentation)
-            model = self._start(stage, first, last)
-            while self.step < last:
-                count, began = min(stage["checkpoint_every"], last - self.step), time.perf_counter()
-                part = _Part(batches, self.step - first, count)
-                loss = model.fit(part, shuffle=False, verbose=0, callbacks=self._heard(progress)).history["loss"][0]
-                seconds = time.perf_counter() - began
-                self.step += count
-                self.values = values_of(model.variables)
-                self.moments = values_of(model.optimizer.variables)
-                self._validate(model, stage, first, count, loss, seconds)
-
-    def best_model(self) -> keras.Model:
-        """Give the network, float32 and not compiled, with the weights of least validation error of the last stage."""
-        model = indenter.build_indenter(self.tiles.shape[1])
-        assign(model.variables, self.best)
-        return model
-
-    def facts(self) -> dict[str, Any]:
-        """What a model card says of the run."""
-        history = pd.DataFrame(self.history)
-        best = history[history["best"]].iloc[-1]
-        backend = keras.backend.backend()
-        return {
-            "recipe": self.recipe,
-            "optimizer": "Ranger",
-            "seed": self.seed,
-            "steps": self.step,
-            "images": sum((last - first) * stage["batch_size"] for stage, first, last in self.plan),
-            "best_step": int(best["step"]),
-            "best_val_mse": float(best["val_mse"]),
-            "seconds": round(float(history["seconds"].sum()), 1),
-            "train_rows": len(self.rows),
-            "train_tiles": self.rows["tile_id"].nunique(),
-            "data_sha256": self.data_sha256,
-            "hardware": {
-                "processor": _processor(),
-                "cores": os.cpu_count(),
-                "devices": keras.distribution.list_devices(),
-            },
-            "versions": {"python": platform.python_version(), "backend": backend}
-            | {package: version(package) for package in ("keras", backend, "numpy")},
-        }
-
-    def _start(self, stage: dict[str, Any], first: int, last: int) -> keras.Model:
-        """Give the network of a stage, compiled, with the weights and the optimizer as the run has them."""
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(stage["precision"])
-        try:
-            model = for_training(indenter.build_indenter(stage["size"]), stage["norm_momentum"])
-        finally:
-            keras.config.set_dtype_policy(before)
-        assign(model.variables, grow(self.values, stage["size"]))
-        rate = stage["learning_rate"]
-        if stage["schedule"] == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, last - first)
-        # TensorFlow compiles convolutions for the processor into code five times slower than its own kernels
-        jit = False if keras.backend.backend() == "tensorflow" else "auto"
-        model.compile(Ranger(rate), "mse", jit_compile=jit)
-        model.optimizer.build(model.trainable_variables)
-        if self.step > first:
-            assign(model.optimizer.variables, self.moments)
-        return model
-
-    def _heard(self, progress: Progress | None) -> list[keras.callbacks.Callback]:
-        if progress is None:
-            return []
-        done, total = self.step, self.plan[-1][-1]
-        return [
-            keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress(done + batch + 1, total))
-        ]
-
-    def _validate(
-        self, model: keras.Model, stage: dict[str, Any], first: int, count: int, loss: float, seconds: float
-    ) -> None:
-        """Write down how the network does, keep it if it is the best of the stage, and save it all."""
-        shown = predict(model, shrink(self.tiles[self.held["tile_id"].to_numpy()], stage["size"]))
-        mse = metrics.regression_scores(shown, self.held["label"], self.held["weight"])["mse"]
-        if not (math.isfinite(mse) and math.isfinite(loss)):
-            raise ModelError(f"training diverged before step {self.step}; lower the learning rate and start anew")
-        rivals = [row["val_mse"] for row in self.history if row["step"] > first]
-        best = mse < min(rivals, default=math.inf)
-        if best:
-            self.best = self.values
-        row = {
-            "step": self.step,
-            "size": stage["size"],
-            "loss": loss,
-            "val_mse": mse,
-            "best": best,
-            "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-            "seconds": seconds,
-            "images_per_second": count * stage["batch_size"] / seconds,
-        }
-        self.history.append(row)
-        self._save()
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            with self._log.as_default(step=self.step):
-                for key in ("loss", "val_mse", "learning_rate", "images_per_second"):
-                    tf.summary.scalar(key, row[key])
-            self._log.flush()
-
-    @cached_property
-    def _log(self) -> Any:
-        import tensorflow as tf
-
-        return tf.summary.create_file_writer(str(self.out / "tensorboard"))
-
-    def _save(self) -> None:
-        about = {"step": self.step, "history": self.history, "of": self._identity()}
-        arrays = {"about": np.array(json.dumps(about))}
-        for kind in ("values", "moments", "best"):
-            arrays |= {f"{kind}_{i}": array for i, array in enumerate(getattr(self, kind))}
-        with paths.atomic(self.out / CHECKPOINT) as temporary:
-            np.savez(temporary, **arrays)
-        with paths.atomic(self.out / HISTORY) as temporary:
-            pd.DataFrame(self.history).to_csv(temporary, index=False)
-
-    def _restore(self) -> None:
-        path = self.out / CHECKPOINT
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(str(arrays["about"]))
-                for kind in ("values", "moments", "best"):
-                    count = sum(name.startswith(f"{kind}_") for name in arrays.files)
-                    setattr(self, kind, [arrays[f"{kind}_{i}"] for i in range(count)])
-                self.step, self.history = about["step"], about["history"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
-        for key, now in self._identity().items():
-            if about["of"][key] != now:
-                raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")
-
-    def _identity(self) -> dict[str, Any]:
-        return {"recipe": self.recipe, "seed": self.seed, "data": self.data_sha256}
-
-
-class _Part(keras.utils.PyDataset):
-    """Some steps of a stage, for one call of `fit`."""
-
-    def __init__(self, batches: Batches, first: int, count: int) -> None:
-        super().__init__(workers=min(8, os.cpu_count() or 1), max_queue_size=16)
-        self._batches, self._first, self._count = batches, first, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._batches(self._first + index)
-
-
-def _digest(tiles: np.ndarray, rows: pd.DataFrame) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(tiles).data)
-    digest.update(rows.to_csv(index=False).encode())
-    return digest.hexdigest()
-
-
-def predict(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
-    """Hardness in GPa, `(N,)` float32, of tiles `(N, size, size, 3)` in [0, 1]."""
-    return model.predict(tiles, batch_size=SCORED_AT_ONCE, verbose=0)[:, 0].astype(np.float32)
-
-
 def score(model: keras.Model, tiles: np.ndarray, rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Score a model on rows of one split.
 
@@ -333,7 +94,7 @@ def score(model: keras.Model, tiles: np.ndarray, rows: pd.DataFrame) -> dict[str
         `label_<source>`; against the unweighted truth of distinct tiles as `truth`.
     """
     ids, at = np.unique(rows["tile_id"], return_inverse=True)
-    predicted = predict(model, shrink(tiles[ids], tiles.shape[1]))[at]
+    predicted = predict(model, tiles[ids])[at]
     scores = {"label": metrics.regression_scores(predicted, rows["label"], rows["weight"])}
     if "source" in rows:
         for source in sorted(rows["source"].unique()):
@@ -367,9 +128,3 @@ def _without_nan(value: Any) -> Any:
 def _world(root: Path) -> str:
     manifest = root / sources.MANIFEST
     return json.loads(manifest.read_text())["world"] if manifest.is_file() else "real"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
-    return names[0] if names else platform.processor()

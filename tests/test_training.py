@@ -1,0 +1,221 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from enamel_lib import batches, curation, indenter, training
+from enamel_lib.errors import InputError, ModelError
+from enamel_lib.trainable import assign, fresh_weights, grow, values_of
+from enamel_lib.training_run import CHECKPOINT, Run, predict
+
+SIDE = 50
+RECIPE = {
+    "batch_size": 4,
+    "checkpoint_every": 3,
+    "validation_tiles": 6,
+    "schedule": "cosine",
+    "stages": [{"size": 25, "images": 20}, {"size": SIDE, "images": 24, "precision": "mixed_bfloat16"}],
+}
+LAST = 11  # steps: 5 coarse and 6 fine
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import test_training as t
+t.thin()
+step = lambda done, total: os.kill(os.getpid(), signal.SIGKILL) if done == {step} else None
+t.Run(*t.data(), t.batches.load_recipe(t.RECIPE), out=t.Path({out!r})).fit(step)
+"""
+
+
+def thin(patch=setattr):
+    """Fewer filters: the same code in a second instead of a minute."""
+    patch(indenter, "BLOCKS", (1, 1, 1, 1))
+    patch(indenter, "FILTERS", (4, 4, 8, 8))
+
+
+@pytest.fixture(autouse=True)
+def _thin(monkeypatch):
+    thin(monkeypatch.setattr)
+
+
+def data():
+    tiles = np.random.default_rng(0).integers(0, 256, (24, SIDE, SIDE, 3), dtype=np.uint8)
+    split = np.repeat(["train", "val", "test"], [14, 6, 4])
+    table = pd.DataFrame({"tile_id": np.arange(24), "split": split, "weight": 1.0, "source": "noisy"})
+    return tiles, table.assign(label=tiles.mean(axis=(1, 2, 3)) / 32, truth=np.nan)
+
+
+def start(out, *, recipe=RECIPE, **options):
+    return Run(*data(), batches.load_recipe(recipe), out=out, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        thin(patch.setattr)
+        run = start(tmp_path_factory.mktemp("whole"))
+        run.fit()
+        return run
+
+
+@pytest.mark.parametrize("step", [7, LAST])  # within a round of the second stage, and before its last checkpoint
+def test_a_killed_run_resumes_and_ends_like_one_that_was_not(tmp_path, whole, step):
+    code = KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path), step=step)
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert killed.returncode == -9, killed.stderr
+    run = start(tmp_path, resume=True)
+    assert run.step < step
+    run.fit()
+    assert run.step == whole.step == LAST
+    assert [row["step"] for row in run.history] == [3, 5, 8, 11]
+    for kind in ("values", "moments", "best"):
+        for one, other in zip(getattr(run, kind), getattr(whole, kind), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose([r["val_mse"] for r in run.history], [r["val_mse"] for r in whole.history], rtol=1e-3)
+
+
+def test_the_best_of_the_last_stage_is_the_model(whole):
+    fine = [row for row in whole.history if row["size"] == SIDE]
+    best = min(fine, key=lambda row: row["val_mse"])
+    facts = whole.facts()
+    assert (facts["best_step"], facts["best_val_mse"]) == (best["step"], best["val_mse"])
+    tiles, _ = data()
+    error = predict(whole.best_model(), tiles[whole.held["tile_id"]]) - whole.held["label"]
+    assert np.mean(error**2) == pytest.approx(best["val_mse"], rel=0.05)  # the run itself predicts in bfloat16
+    assert facts["steps"] == LAST
+    assert facts["images"] == 44
+
+
+def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch):
+    scores = iter([3.0, 2.0, 4.0, 1.5, 5.0, 9.0])
+    monkeypatch.setattr("enamel_lib.metrics.regression_scores", lambda *_: {"mse": next(scores)})
+    run = start(tmp_path, recipe=RECIPE | {"checkpoint_every": 2})
+    kept = {}
+    monkeypatch.setattr(run, "_save", lambda: kept.setdefault(run.step, run.values))
+    run.fit()
+    assert [row["best"] for row in run.history] == [True, True, False, True, False, False]
+    for one, other in zip(run.best, kept[7], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_is_not_overwritten_mixed_up_or_trusted_blindly(tmp_path, whole):
+    with pytest.raises(InputError, match="--resume"):
+        start(whole.out)
+    with pytest.raises(ModelError, match="another seed"):
+        start(whole.out, resume=True, seed=1)
+    with pytest.raises(ModelError, match="another recipe"):
+        start(whole.out, resume=True, recipe=RECIPE | {"learning_rate": 0.01})
+    (tmp_path / CHECKPOINT).write_bytes((whole.out / CHECKPOINT).read_bytes()[:1000])
+    with pytest.raises(ModelError, match="damaged"):
+        start(tmp_path, resume=True)
+
+
+def test_a_diverging_run_stops_before_it_saves(tmp_path, monkeypatch):
+    monkeypatch.setattr("enamel_lib.metrics.regression_scores", lambda *_: {"mse": np.nan})
+    with pytest.raises(ModelError, match="diverged"):
+        start(tmp_path).fit()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sizes", [(25, 50), (50, 100), (50, 200), (100, 200)])
+def test_growing_keeps_the_output_for_constant_features(sizes):
+    coarse, fine = (indenter.build_indenter(size) for size in sizes)
+    values = values_of(coarse.variables)
+    rng = np.random.default_rng(0)
+    values[-2:] = [rng.normal(size=values[-2].shape), rng.normal(size=1)]
+    features = rng.normal(size=indenter.FILTERS[-1])
+    grown = grow(values, sizes[1])
+    assign(fine.variables, grown)
+    outputs = [np.tile(features, len(v[-2]) // len(features)) @ v[-2] + v[-1] for v in (values, grown)]
+    np.testing.assert_allclose(*outputs, rtol=1e-6)
+    for one, other in zip(values[:-2], grown[:-2], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_first_weights_depend_on_the_seed_alone():
+    one, same, other = (np.concatenate([v.ravel() for v in fresh_weights(25, seed)]) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def some_batches(weight=1.0, **stage):
+    tiles, table = data()
+    stage = batches.load_recipe(RECIPE | {"stages": [{"size": SIDE, "images": 1} | stage]})["stages"][0]
+    return batches.Batches(tiles, table.assign(weight=weight), stage, 3, 0, curation.AUGMENTATION["paper"])
+
+
+def test_batches_are_a_function_of_the_step():
+    one, other = some_batches(), some_batches()
+    order = [one(step) for step in range(8)]
+    for step in (5, 2, 7):
+        for got, expected in zip(other(step), order[step], strict=True):
+            np.testing.assert_array_equal(got, expected)
+    tiles, labels = order[0]
+    assert tiles.shape == (4, SIDE, SIDE, 3)
+    assert tiles.dtype == labels.dtype == np.float32
+    assert labels.shape == (4, 1)
+    assert 0 <= tiles.min() <= tiles.max() <= 1
+
+
+def test_equal_weights_make_full_passes_and_others_draws():
+    passes = np.concatenate([some_batches().chosen(step) for step in range(12)]).reshape(2, 24)
+    assert all(set(part) == set(range(24)) for part in passes)
+    assert not np.array_equal(*passes)
+    weight = np.where(np.arange(24) == 5, 23.0, 1.0)
+    drawn = np.concatenate([some_batches(weight).chosen(step) for step in range(500)])
+    assert np.mean(drawn == 5) == pytest.approx(0.5, abs=0.05)
+
+
+def test_shrinking_averages_blocks():
+    tiles = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    expected = tiles.reshape(2, 2, 2, 2, 2, 3).mean(axis=(2, 4)) / 255
+    np.testing.assert_allclose(batches.shrink(tiles, 2), expected, rtol=1e-6)
+    with pytest.raises(InputError, match="divisor"):
+        batches.shrink(tiles, 3)
+
+
+def test_shipped_recipes_load():
+    assert [batches.load_recipe(name)["stages"][-1]["size"] for name in ("cpu", "gpu", "quick")] == [200] * 3
+    gpu = batches.load_recipe("gpu")["stages"][0]
+    assert (gpu["images"], gpu["batch_size"], gpu["learning_rate"]) == (100 * 15911, 32, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("none", "no recipe"),
+        ({}, "stages"),
+        ({"stages": [{"size": 50}]}, "images"),
+        ({"stages": [{"size": 50, "images": 9, "colour": 1}]}, "colour"),
+        ({"stages": [{"size": 50, "images": -1}]}, "whole number"),
+        ({"stages": [{"size": 50, "images": 9}], "precision": "float8"}, "one of float32"),
+        ({"stages": [{"size": 50, "images": 9}], "learning_rate": "high"}, "between 0 and 1"),
+    ],
+)
+def test_wrong_recipes_are_told_in_one_line(recipe, message):
+    with pytest.raises(InputError, match=message) as error:
+        batches.load_recipe(recipe)
+    assert "\n" not in str(error.value)
+
+
+def test_the_tiles_must_fit_the_recipe(tmp_path):
+    with pytest.raises(InputError, match="must end"):
+        start(tmp_path, recipe=RECIPE | {"stages": [{"size": 25, "images": 8}]})
+
+
+def test_the_card_tells_what_the_weights_are(tmp_path, whole):
+    tiles, table = data()
+    model = whole.best_model()
+    test = training.score(model, tiles, table[table["split"] == "test"])
+    assert set(test) == {"label", "label_noisy"}  # no truth is known
+    card = training.save(model, tmp_path, {"name": "thin", "nothing": np.nan, "metrics": test} | whole.facts())
+    written = json.loads((tmp_path / "thin.json").read_text())
+    assert written["sha256"] == card["sha256"] == indenter.sha256(tmp_path / "thin.keras")
+    assert written["nothing"] is None
+    assert written["recipe"]["stages"][1]["learning_rate"] == 0.001
+    assert written["metrics"]["label"]["n"] == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["thin.json", "thin.keras"]
