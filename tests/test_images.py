@@ -191,6 +191,13 @@ def test_resize_stays_between_the_extremes(image, scale):
         assert image[..., channel].max() >= resized[..., channel].max()
 
 
+def test_the_authors_kernel_overshoots():
+    edge = np.repeat(np.array([64, 192], np.uint8), 4)[None, :, None] * np.ones((8, 1, 3), np.uint8)
+    assert images.resize(edge, 2, kernel="lanczos").max() > 192
+    with pytest.raises(InputError, match="linear, lanczos"):
+        images.resize(edge, 2, kernel="cubic")
+
+
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf"), 1e4])
 def test_resize_refuses_nonsense(scale):
     with pytest.raises(InputError, match="scale"):
