@@ -17,6 +17,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from scipy import stats
 
 from enamel_lib import microstructure, paths, pic
+from enamel_lib.hardness_law import REGION_NAMES
+from enamel_lib.simulate import Section
 
 mpl.style.use(paths.PACKAGE / "enamel.mplstyle")
 SOURCES = ("accurate", "estimated", "noisy")
@@ -236,11 +238,32 @@ def architecture(model: keras.Model) -> Figure:
             arrow = FancyArrowPatch((place - 0.6, 0.5), (place - 0.4, 0.5), arrowstyle="-|>", mutation_scale=6, lw=0.6)
             ax.add_patch(arrow)
         if name.startswith("residual"):
-            skip = FancyArrowPatch(
-                (place - 0.45, 1.0), (place + 0.42, 1.0), connectionstyle="arc3,rad=-0.5", arrowstyle="-|>", mutation_scale=6, lw=0.6
-            )  # fmt: skip
+            ends = (place - 0.45, 1.0), (place + 0.42, 1.0)
+            skip = FancyArrowPatch(*ends, connectionstyle="arc3,rad=-0.5", arrowstyle="-|>", mutation_scale=6, lw=0.6)
             ax.add_patch(skip)
     ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(-0.75, 1.5))
     ax.set_title(f"{model.count_params():,} parameters; arcs are skip connections")
     ax.set_axis_off()
+    return figure
+
+
+def section(simulated: Section) -> Figure:
+    """A simulated section: its picture, region, local misorientation and true hardness."""
+    figure = Figure(figsize=(9, 2.7))
+    axes = figure.subplots(1, 4)
+    _image(axes[0], simulated.rgb, "simulated PIC map")
+    scale_bar(axes[0], simulated.rgb.shape[1], simulated.pixel_size_um)
+    regions = mpl.colors.ListedColormap(["#c9a66b", "#3b6ea5", "#8fb7d9", "#333333"])
+    drawn = axes[1].imshow(simulated.region, cmap=regions, vmin=-0.5, vmax=3.5)
+    bar = figure.colorbar(drawn, ax=axes[1], orientation="horizontal", ticks=range(4), shrink=0.9)
+    bar.ax.set_xticklabels(REGION_NAMES)
+    for ax, field, unit in (
+        (axes[2], simulated.misorientation, "misorientation (°)"),
+        (axes[3], simulated.hardness, "hardness (GPa)"),
+    ):
+        drawn = ax.imshow(field)
+        figure.colorbar(drawn, ax=ax, orientation="horizontal", label=unit, shrink=0.9)
+    for ax, title in zip(axes[1:], ("region", "local misorientation", "true hardness"), strict=True):
+        ax.set_title(title)
+        ax.set_axis_off()
     return figure
