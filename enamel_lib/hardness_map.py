@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -30,15 +31,15 @@ class HardnessMap:
     image_shape
         Height and width of the mapped picture, px.
     stride, window
-        Step between windows, and side of a window, px.
+        Step between windows, and side of a window, px; no whole numbers in a map that was `rescaled`.
     """
 
     hardness: np.ndarray
     rows: np.ndarray
     cols: np.ndarray
     image_shape: tuple[int, int]
-    stride: int
-    window: int
+    stride: float
+    window: float
 
     def at(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Interpolate linearly between window centres, on the grid of some rows and columns.
@@ -58,6 +59,12 @@ class HardnessMap:
     def full(self) -> np.ndarray:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""
         return self.at(*(np.arange(side) for side in self.image_shape))
+
+    def rescaled(self, factor: float) -> Self:
+        """Give the same readings in the pixels of the picture enlarged by `factor`; below 1 it is shrunk."""
+        shape = tuple(round(side * factor) for side in self.image_shape)
+        scaled = {name: getattr(self, name) * factor for name in ("rows", "cols", "stride", "window")}
+        return replace(self, image_shape=shape, **scaled)
 
     def to_frame(self) -> pd.DataFrame:
         """Give one line per window: `row`, `col` (px) and `hardness` (GPa)."""
@@ -155,6 +162,26 @@ def _patch(image: np.ndarray, corner: tuple[int, int], sides: list[int]) -> np.n
     patch = np.zeros((*sides, 3), image.dtype)
     patch[: inside.shape[0], : inside.shape[1]] = inside
     return patch
+
+
+def window_means(field: np.ndarray, *, stride: int = 1, window: int = images.TILE) -> np.ndarray:
+    """Average a field over the windows that `raster` would read.
+
+    Parameters
+    ----------
+    field
+        `(H, W)`, for instance the true hardness of a simulated section.
+    stride, window
+        Step between windows, and their side, px.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(R, C)` float32, on the grid of `raster` at the same stride.
+    """
+    sums = np.pad(field.cumsum(axis=0, dtype=np.float64).cumsum(axis=1), ((1, 0), (1, 0)))
+    boxes = sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window] + sums[:-window, :-window]
+    return (boxes[::stride, ::stride] / window**2).astype(np.float32)
 
 
 def grid_artefact(

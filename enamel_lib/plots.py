@@ -188,24 +188,21 @@ def _correlation(ax: Axes, label: np.ndarray, predicted: np.ndarray) -> None:
     ax.set(xlabel="label (GPa)", ylabel="predicted (GPa)", title=f"r² = {fit.rvalue**2:.3f}, fit with 99 % band")
 
 
-def scores(table: pd.DataFrame, *, value: str, ceiling: float | None = None) -> Figure:
-    """Bars of one score for each predictor and split.
+def scores(table: pd.DataFrame, *, value: str, group: str, label: str) -> Figure:
+    """Bars of one score for each predictor.
 
     Parameters
     ----------
     table
-        `predictor`, `split` and the column `value`.
-    ceiling
-        Drawn as a dashed line.
+        `predictor`, and the columns named by `value` and `group` (one colour each).
+    label
+        Of the score's axis.
     """
-    figure = Figure(figsize=(7, 2.8))
+    figure = Figure(figsize=(7.5, 2.8))
     ax = figure.subplots()
-    sns.barplot(table, y="predictor", x=value, hue="split", ax=ax, orient="h")
+    sns.barplot(table, y="predictor", x=value, hue=group, ax=ax, orient="h")
     ax.axvline(0, color="black", lw=0.8)
-    if ceiling is not None:
-        ax.axvline(ceiling, color=PAPER_GREY, ls="--")
-        ax.text(ceiling, 1.0, " ceiling", transform=ax.get_xaxis_transform(), va="bottom", ha="center", size=8)
-    ax.set(ylabel="")
+    ax.set(ylabel="", xlabel=label)
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
     return figure
 

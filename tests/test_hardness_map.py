@@ -157,3 +157,19 @@ def test_a_grid_too_fine_to_see_is_not_measured():
     assert np.isnan(found["cols"])  # too few columns for a median
     with pytest.raises(InputError, match="NaN"):
         hardness_map.grid_artefact(np.full((50, 50), np.nan), 1)
+
+
+def test_window_means_lie_on_the_grid_of_the_raster():
+    rng = np.random.default_rng(5)
+    image = rng.integers(0, 256, (230, 260, 3), dtype=np.uint8)
+    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    means = hardness_map.window_means(image.mean(axis=-1), stride=10)
+    np.testing.assert_allclose(means, mapped.hardness, rtol=1e-5)
+
+
+def test_a_rescaled_map_reads_the_same_at_rescaled_places():
+    image = np.random.default_rng(6).integers(0, 256, (240, 260, 3), dtype=np.uint8)
+    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    half = mapped.rescaled(0.5)
+    assert half.image_shape == (120, 130)
+    np.testing.assert_allclose(half.at(half.rows, half.cols), mapped.hardness, rtol=1e-6)

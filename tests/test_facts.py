@@ -1,0 +1,30 @@
+"""The facts of rerun notebooks agree with the committed ones: run after nbval, which writes them elsewhere.
+
+Processors round differently (bfloat16 or float32, AVX or AMX), so numbers may differ by a little; names may not.
+"""
+
+import json
+import math
+import os
+
+import pytest
+
+from enamel_lib import paths
+
+RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
+COMMITTED = sorted((paths.FIGURES / "facts").glob("*.json"))
+
+
+@pytest.mark.skipif(not RERUN, reason="no rerun to compare with; `make test` makes one")
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_a_rerun_gives_the_committed_facts(path):
+    committed = json.loads(path.read_text(encoding="utf-8"))
+    rerun = json.loads((paths.ROOT / RERUN / "figures" / "facts" / path.name).read_text(encoding="utf-8"))
+    assert rerun.keys() == committed.keys()
+    for name, fact in committed.items():
+        value, again = fact.pop("value"), rerun[name].pop("value")
+        assert rerun[name] == fact, name
+        if isinstance(value, float | int) and not isinstance(value, bool):
+            assert math.isclose(value, again, rel_tol=0.03, abs_tol=0.01), f"{name}: {again}, committed {value}"
+        else:
+            assert value == again, name
