@@ -24,7 +24,7 @@ FLOORS = (
         "baselines",
         "stylegan2",
     },
-    {"hardness_map", "intervals", "explain", "generators", "evolve", "controls"},
+    {"hardness_map", "evaluation", "intervals", "explain", "generators", "evolve", "controls"},
     {"plots", "map_plots", "report", "notebooks", "console", "bench", "doctor", "cli"},
 )
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
