@@ -31,6 +31,7 @@ test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
 	@$(BIN)/enamel reproduce --profile quick
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest tests/test_facts.py
 
 quick: setup  ## run every notebook small (quick profile, into build/)
 	@$(BIN)/enamel reproduce --profile quick

@@ -19,6 +19,7 @@ FLOORS = (
         "training_run",
         "engines",
         "openvino_graph",
+        "shared_windows",
         "batches",
         "trainable",
         "baselines",
