@@ -131,7 +131,7 @@ class Lookahead(keras.optimizers.Optimizer):
         self.inner_optimizer.build(variables)
         self._slow = self.add_optimizer_variables(variables, "slow")
         for slow, fast in zip(self._slow, variables, strict=True):
-            slow.assign(fast)
+            slow.assign(ops.copy(fast))  # JAX would share the buffer, and may then give it away twice
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Take one step of the inner optimizer; every `sync_period` steps move and return to the slow weights."""
@@ -141,9 +141,10 @@ class Lookahead(keras.optimizers.Optimizer):
         due = ops.equal(self.inner_optimizer.iterations % self.sync_period, 0)
         for variable in variables:
             slow = self._slow[self._get_variable_index(variable)]
-            moved = slow + self.slow_step_size * (variable - slow)
-            self.assign(slow, ops.where(due, moved, slow))
-            self.assign(variable, ops.where(due, slow, variable))
+            kept, fast = ops.convert_to_tensor(slow), ops.convert_to_tensor(variable)
+            moved = kept + self.slow_step_size * (fast - kept)
+            self.assign(slow, ops.where(due, moved, kept))
+            self.assign(variable, ops.where(due, moved, fast))
 
     @property
     def variables(self) -> list[keras.Variable]:
