@@ -98,10 +98,34 @@ def test_blocks_are_exact(picture, strides, shape, step):
     np.testing.assert_allclose(predictor.predict_block(patch / np.float32(255), step), expected, atol=1e-5)
 
 
+def test_a_split_network_is_the_same_network(small, picture):
+    """The parts of a graph that is split for precision, both computed in float32."""
+    whole = openvino_graph.tile_graphs(small, 1, np.uint8)
+    parts = openvino_graph.tile_graphs(small, 1, np.uint8, split=True)
+    assert [len(whole), len(parts)] == [1, 2]
+    assert openvino_graph.multiply_adds(whole[0]) == sum(map(openvino_graph.multiply_adds, parts))
+    assert list(parts[0].outputs[0].shape) == [1, 6, 22, 22]
+    predictor = engines.OpenVinoPredictor(small, 1, precision="float32")
+    expected = predictor(picture[None, :44, :44])
+    predictor = engines.OpenVinoPredictor(small, 1, precision="float32")
+    predictor._split = True
+    np.testing.assert_allclose(predictor(picture[None, :44, :44]), expected, atol=1e-6)
+    np.testing.assert_allclose(predictor.predict_block(picture[:44, :48], 4)[0, 0], expected[0], atol=1e-5)
+
+
+def test_maps_of_both_engines_agree(small, picture):
+    maps = [
+        hardness_map.raster(picture[:60, :70], engines.make_predictor(small, engine=engine), stride=2).hardness
+        for engine in ("keras", "openvino")
+    ]
+    assert maps[0].std() > 0.01
+    np.testing.assert_allclose(*maps, atol=0.02)
+
+
 def test_sharing_saves_arithmetic(indenter):
-    tile = openvino_graph.multiply_adds(openvino_graph.tile_graph(indenter, 1, np.uint8))
+    tile = openvino_graph.multiply_adds(openvino_graph.tile_graphs(indenter, 1, np.uint8)[0])
     shape = (hardness_map.BLOCK,) * 2
-    block = openvino_graph.multiply_adds(openvino_graph.block_graph(indenter, shape, 8, np.uint8))
+    block = openvino_graph.multiply_adds(openvino_graph.block_graphs(indenter, shape, 8, np.uint8)[0])
     assert tile == 8_390_400_000
     assert tile * shape[0] * shape[1] > 5.5 * block
 
