@@ -60,26 +60,40 @@ class RectifiedAdam(keras.optimizers.Optimizer):
         super().build(variables)
         self._means, self._squares = self.add_optimizer_variables(variables, ["mean", "square"])
 
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
-        """Move one variable down its gradient."""
-        dtype = variable.dtype
-        index = self._get_variable_index(variable)
-        mean, square = self._means[index], self._squares[index]
-        # factors near 1 need float32 whatever the variable has, and all of them the same rounding of beta
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """Take one step; what depends on the step alone is computed once for all variables."""
+        self._factors = self._factors_of(self.iterations + 1)
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._factors = None
+
+    def _factors_of(self, step: Any) -> tuple[Any, ...]:
+        """Give beta_1, beta_2, the bias corrections of mean and square, whether the step is adaptive, and its factor.
+
+        All in float32, because factors near 1 need it, and with one rounding of beta throughout.
+        """
         beta_1, beta_2 = (ops.convert_to_tensor(beta, "float32") for beta in (self.beta_1, self.beta_2))
-        step = ops.cast(self.iterations + 1, "float32")
+        step = ops.cast(step, "float32")
         decay_1, decay_2 = ops.power(beta_1, step), ops.power(beta_2, step)
         longest = 2.0 / (1.0 - beta_2) - 1.0
         length = longest - 2.0 * step * decay_2 / (1.0 - decay_2)
         ratio = (length - 4.0) / (longest - 4.0) * (length - 2.0) / (longest - 2.0) * longest / length
         rectified = ops.sqrt(ops.maximum(ratio, 0.0))  # negative only where it is not used
+        return beta_1, beta_2, 1.0 - decay_1, 1.0 - decay_2, length >= self.sma_threshold, rectified
 
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+        """Move one variable down its gradient."""
+        beta_1, beta_2, correction_1, correction_2, adaptive, rectified = self._factors
+        dtype = variable.dtype
+        index = self._get_variable_index(variable)
+        mean, square = self._means[index], self._squares[index]
         gradient = ops.cast(gradient, "float32")
         new_mean = beta_1 * ops.cast(mean, "float32") + (1.0 - beta_1) * gradient
         new_square = beta_2 * ops.cast(square, "float32") + (1.0 - beta_2) * ops.square(gradient)
-        move = new_mean / (1.0 - decay_1)
-        root = ops.sqrt(new_square / (1.0 - decay_2)) + self.epsilon
-        move = ops.where(length >= self.sma_threshold, rectified * move / root, move)
+        move = new_mean / correction_1
+        root = ops.sqrt(new_square / correction_2) + self.epsilon
+        move = ops.where(adaptive, rectified * move / root, move)
         self.assign(mean, ops.cast(new_mean, dtype))
         self.assign(square, ops.cast(new_square, dtype))
         self.assign_sub(variable, ops.cast(ops.cast(learning_rate, "float32") * move, dtype))

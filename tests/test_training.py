@@ -2,12 +2,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from enamel_lib import batches, curation, indenter, training
+from enamel_lib import batches, curation, indenter, training, training_run
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.trainable import assign, fresh_weights, grow, values_of
 from enamel_lib.training_run import CHECKPOINT, Run, predict
@@ -62,13 +64,19 @@ def whole(tmp_path_factory):
         return run
 
 
-@pytest.mark.parametrize("step", [7, LAST])  # within a round of the second stage, and before its last checkpoint
-def test_a_killed_run_resumes_and_ends_like_one_that_was_not(tmp_path, whole, step):
-    code = KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path), step=step)
+def test_a_killed_run_resumes_and_ends_like_one_that_was_not(tmp_path, whole):
+    code = KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path), step=7)  # within a round of stage 2
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert killed.returncode == -9, killed.stderr
+
+    def stop(done, _):
+        if done == LAST:  # after the last step, before its checkpoint
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path, resume=True).fit(stop)
     run = start(tmp_path, resume=True)
-    assert run.step < step
+    assert run.step == 8
     run.fit()
     assert run.step == whole.step == LAST
     assert [row["step"] for row in run.history] == [3, 5, 8, 11]
@@ -90,15 +98,28 @@ def test_the_best_of_the_last_stage_is_the_model(whole):
     assert facts["images"] == 44
 
 
-def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch):
-    scores = iter([3.0, 2.0, 4.0, 1.5, 5.0, 9.0])
-    monkeypatch.setattr("enamel_lib.metrics.regression_scores", lambda *_: {"mse": next(scores)})
-    run = start(tmp_path, recipe=RECIPE | {"checkpoint_every": 2})
+@pytest.fixture
+def without_steps(monkeypatch):
+    """Let a round add 1 to every weight instead of training."""
+
+    def fit(model, *_, **__):
+        assign(model.variables, [value + 1 for value in values_of(model.variables)])
+        return SimpleNamespace(history={"loss": [1.0]})
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    monkeypatch.setattr(training_run, "predict", lambda model, tiles: np.zeros(len(tiles)))
+
+
+def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch, without_steps):
+    scores = iter([0.5, 0.4, 1.5, 2.0])  # of steps 3 and 5 (coarse), 8 and 11
+    monkeypatch.setattr(training_run.metrics, "regression_scores", lambda *_: {"mse": next(scores)})
     kept = {}
-    monkeypatch.setattr(run, "_save", lambda: kept.setdefault(run.step, run.values))
+    monkeypatch.setattr(Run, "_save", lambda run: kept.setdefault(run.step, run.values))
+    run = start(tmp_path)
     run.fit()
-    assert [row["best"] for row in run.history] == [True, True, False, True, False, False]
-    for one, other in zip(run.best, kept[7], strict=True):
+    # a coarse network cannot be shipped, so the second stage starts its own competition
+    assert [(row["size"], row["best"]) for row in run.history] == [(25, True), (25, True), (SIDE, True), (SIDE, False)]
+    for one, other in zip(run.best_model().variables, kept[8], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -114,8 +135,8 @@ def test_a_checkpoint_is_not_overwritten_mixed_up_or_trusted_blindly(tmp_path, w
         start(tmp_path, resume=True)
 
 
-def test_a_diverging_run_stops_before_it_saves(tmp_path, monkeypatch):
-    monkeypatch.setattr("enamel_lib.metrics.regression_scores", lambda *_: {"mse": np.nan})
+def test_a_diverging_run_stops_before_it_saves(tmp_path, monkeypatch, without_steps):
+    monkeypatch.setattr(training_run.metrics, "regression_scores", lambda *_: {"mse": np.nan})
     with pytest.raises(ModelError, match="diverged"):
         start(tmp_path).fit()
     assert not list(tmp_path.iterdir())
