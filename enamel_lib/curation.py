@@ -243,10 +243,10 @@ def augment(
 ) -> np.ndarray:
     """Zoom and flip every tile of a batch at random, as the paper did or with its directions kept true.
 
-    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches the
-    middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and up-down
-    flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn when the
-    factors differ, but no colour: the label is kept all the same, as in the paper.
+    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches
+    the middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and
+    up-down flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn
+    when the factors differ, but no colour: the label is kept all the same, as in the paper.
 
     Parameters
     ----------

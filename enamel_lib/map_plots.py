@@ -42,6 +42,7 @@ def _draw(ax, values, rows, cols, shape, **limits):
     extent = (cols[0] - half[1], cols[-1] + half[1], rows[-1] + half[0], rows[0] - half[0])
     drawn = ax.imshow(values, extent=extent, **limits)
     ax.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5), xticks=[], yticks=[])
+    ax.spines[:].set(visible=True, lw=0.5)
     return drawn
 
 

@@ -4,8 +4,8 @@ Figures are made without pyplot, so that a notebook shows each one once and no s
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import matplotlib as mpl
 import matplotlib.patheffects
 import numpy as np
@@ -19,6 +19,9 @@ from scipy import stats
 from enamel_lib import microstructure, paths, pic
 from enamel_lib.hardness_law import REGION_NAMES
 from enamel_lib.simulate import Section
+
+if TYPE_CHECKING:
+    import keras
 
 mpl.style.use(paths.PACKAGE / "enamel.mplstyle")
 SOURCES = ("accurate", "estimated", "noisy")
@@ -207,7 +210,7 @@ def scores(table: pd.DataFrame, *, value: str, group: str, label: str) -> Figure
     return figure
 
 
-def architecture(model: keras.Model) -> Figure:
+def architecture(model: "keras.Model") -> Figure:
     """Fig. 2D: the residual network, one box per step with the size of what leaves it.
 
     Steps are read off the model: the first convolution, every residual addition, the pool and the dense layer.
