@@ -61,7 +61,7 @@ def map_row(
         One colour scale from the 1st to the 99th percentile of all; otherwise each its own.
     """
     height, width = image.shape[:2]
-    figure = Figure(figsize=(9.5, 0.6 + 9.5 / (len(maps) + 1) * height / width))
+    figure = Figure(figsize=(9.5, 1.0 + 9.5 / (len(maps) + 1) * height / width))
     axes = figure.subplots(1, len(maps) + 1)
     _image(axes[0], image, "PIC map")
     if pixel_size_um:
@@ -87,7 +87,7 @@ def truth_row(image: np.ndarray, predicted: HardnessMap, truth: np.ndarray, pixe
         `(R, C)` GPa, the truth at the windows' centres, on the grid of `predicted`.
     """
     height, width = image.shape[:2]
-    figure = Figure(figsize=(9.5, 0.9 + 9.5 / 4 * height / width))
+    figure = Figure(figsize=(9.5, 1.2 + 9.5 / 4 * height / width))
     axes = figure.subplots(1, 4)
     _image(axes[0], image, "simulated PIC map")
     scale_bar(axes[0], width, pixel_size_um)

@@ -177,7 +177,7 @@ def errors(predictions: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _correlation(ax: Axes, label: np.ndarray, predicted: np.ndarray) -> None:
-    ax.plot(label, predicted, ".", ms=2, alpha=0.3, mec="none")
+    ax.plot(label, predicted, ".", ms=4, alpha=0.5, mec="none")
     fit = stats.linregress(label, predicted)
     x = np.linspace(label.min(), label.max(), 100)
     spread = np.sqrt(np.sum((predicted - fit.intercept - fit.slope * label) ** 2) / (len(label) - 2))

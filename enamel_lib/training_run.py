@@ -13,6 +13,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,7 @@ from enamel_lib.trainable import assign, for_training, fresh_weights, grow, valu
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
 AT_ONCE = 32  # tiles that are predicted together
+BATCHES_AHEAD = 16
 Progress = Callable[[int, int], None]
 
 
@@ -86,20 +88,26 @@ class Run:
 
     def fit(self, progress: Progress | None = None) -> None:
         """Train up to the last step, from wherever the run stands; `progress` hears of every step."""
-        for number, (stage, first, last) in enumerate(self.plan):
-            if self.step >= last:
-                continue
-            batches = Batches(self.tiles, self.rows, stage, self.seed, number, self.augmentation)
-            model = self._start(stage, first, last)
-            while self.step < last:
-                count, began = min(stage["checkpoint_every"], last - self.step), time.perf_counter()
-                part = _Part(batches, self.step - first, count)
-                loss = model.fit(part, shuffle=False, verbose=0, callbacks=self._heard(progress)).history["loss"][0]
-                seconds = time.perf_counter() - began
-                self.step += count
-                self.values = values_of(model.variables)
-                self.moments = values_of(model.optimizer.variables)
-                self._validate(model, stage, first, count, loss, seconds)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for number, (stage, first, last) in enumerate(self.plan):
+                if self.step < last:
+                    batches = Batches(self.tiles, self.rows, stage, self.seed, number, self.augmentation)
+                    self._fit_stage(batches, first, last, pool, progress)
+
+    def _fit_stage(
+        self, batches: Batches, first: int, last: int, pool: ThreadPoolExecutor, progress: Progress | None
+    ) -> None:
+        stage = batches.stage
+        model = self._start(stage, first, last)
+        while self.step < last:
+            count, began = min(stage["checkpoint_every"], last - self.step), time.perf_counter()
+            part = _Part(batches, self.step - first, count, pool)
+            loss = model.fit(part, shuffle=False, verbose=0, callbacks=self._heard(progress)).history["loss"][0]
+            seconds = time.perf_counter() - began
+            self.step += count
+            self.values = values_of(model.variables)
+            self.moments = values_of(model.optimizer.variables)
+            self._validate(model, stage, first, count, loss, seconds)
 
     def best_model(self) -> keras.Model:
         """Give the network, float32 and not compiled, with the weights of least validation error of the last stage."""
@@ -229,17 +237,24 @@ class Run:
 
 
 class _Part(keras.utils.PyDataset):
-    """Some steps of a stage, for one call of `fit`."""
+    """Some steps of a stage, for one call of `fit`, prepared ahead by threads.
 
-    def __init__(self, batches: Batches, first: int, count: int) -> None:
-        super().__init__(workers=min(8, os.cpu_count() or 1), max_queue_size=16)
-        self._batches, self._first, self._count = batches, first, count
+    Keras' own workers are not used: on JAX they hand out a model's first batch last (seen in Keras 3.15).
+    """
+
+    def __init__(self, batches: Batches, first: int, count: int, pool: ThreadPoolExecutor) -> None:
+        super().__init__(workers=1)
+        self._batches, self._first, self._count, self._pool = batches, first, count, pool
+        self._coming: dict[int, Future] = {}
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._batches(self._first + index)
+        for ahead in range(index, min(index + BATCHES_AHEAD, self._count)):
+            if ahead not in self._coming:
+                self._coming[ahead] = self._pool.submit(self._batches, self._first + ahead)
+        return self._coming.pop(index).result()
 
 
 def _digest(tiles: np.ndarray, rows: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -180,6 +181,26 @@ def test_batches_are_a_function_of_the_step():
     assert tiles.dtype == labels.dtype == np.float32
     assert labels.shape == (4, 1)
     assert 0 <= tiles.min() <= tiles.max() <= 1
+
+
+def test_every_fit_gets_its_batches_in_order():
+    """Keras' own workers fail this on JAX."""
+
+    class Numbered:
+        def __call__(self, step):
+            return np.zeros((2, 3), np.float32), np.full((2, 1), step, np.float32)
+
+    seen = []
+    heard = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(logs["loss"] * (batch + 1))
+    )
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mae")  # the loss of a batch is its number
+    with ThreadPoolExecutor(4) as pool:
+        for first, count in ((2, 3), (5, 4)):
+            seen.clear()
+            model.fit(training_run._Part(Numbered(), first, count, pool), shuffle=False, verbose=0, callbacks=[heard])
+            np.testing.assert_allclose(np.diff(seen, prepend=0), first + np.arange(count), atol=1e-4)
 
 
 def test_equal_weights_make_full_passes_and_others_draws():
