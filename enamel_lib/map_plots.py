@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from enamel_lib.hardness_map import HardnessMap
-from enamel_lib.plots import _image, scale_bar
+from enamel_lib.plots import draw_image, scale_bar
 
 
 def hardness_map_figure(
@@ -27,7 +27,7 @@ def hardness_map_figure(
     tall = height > 1.3 * width
     figure = Figure(figsize=(5.5, 6) if tall else (8, 0.15 + 4.0 * min(height / width, 1.3)))
     axes = figure.subplots(1, 2)
-    _image(axes[0], image, title or "PIC map")
+    draw_image(axes[0], image, title or "PIC map")
     if pixel_size_um:
         scale_bar(axes[0], width, pixel_size_um)
     drawn = _draw(axes[1], hardness_map.hardness, hardness_map.rows, hardness_map.cols, (height, width))
@@ -46,10 +46,8 @@ def _draw(ax, values, rows, cols, shape, **limits):
     return drawn
 
 
-def map_row(
-    image: np.ndarray, maps: Mapping[str, HardnessMap], *, shared_scale: bool = True, pixel_size_um: float | None = None
-) -> Figure:
-    """A PIC map and several hardness maps of it side by side.
+def map_row(image: np.ndarray, maps: Mapping[str, HardnessMap]) -> Figure:
+    """A PIC map and several hardness maps of it side by side, each in its own colour scale.
 
     Parameters
     ----------
@@ -57,24 +55,15 @@ def map_row(
         `(H, W, 3)` uint8; the grids of all `maps` refer to its pixels.
     maps
         Maps by title.
-    shared_scale
-        One colour scale from the 1st to the 99th percentile of all; otherwise each its own.
     """
     height, width = image.shape[:2]
     figure = Figure(figsize=(9.5, 1.0 + 9.5 / (len(maps) + 1) * height / width))
     axes = figure.subplots(1, len(maps) + 1)
-    _image(axes[0], image, "PIC map")
-    if pixel_size_um:
-        scale_bar(axes[0], width, pixel_size_um)
-    every = np.concatenate([m.hardness.ravel() for m in maps.values()])
-    limits = dict(zip(("vmin", "vmax"), np.nanpercentile(every, (1, 99)), strict=True)) if shared_scale else {}
+    draw_image(axes[0], image, "PIC map")
     for ax, (title, one) in zip(axes[1:], maps.items(), strict=True):
-        drawn = _draw(ax, one.hardness, one.rows, one.cols, (height, width), **limits)
+        drawn = _draw(ax, one.hardness, one.rows, one.cols, (height, width))
         ax.set_title(title)
-        if not shared_scale:
-            figure.colorbar(drawn, ax=ax, orientation="horizontal", label="GPa", shrink=0.9)
-    if shared_scale:
-        figure.colorbar(drawn, ax=axes, label="hardness (GPa)", shrink=0.8, pad=0.01)
+        figure.colorbar(drawn, ax=ax, orientation="horizontal", label="GPa", shrink=0.9)
     return figure
 
 
@@ -89,7 +78,7 @@ def truth_row(image: np.ndarray, predicted: HardnessMap, truth: np.ndarray, pixe
     height, width = image.shape[:2]
     figure = Figure(figsize=(9.5, 1.2 + 9.5 / 4 * height / width))
     axes = figure.subplots(1, 4)
-    _image(axes[0], image, "simulated PIC map")
+    draw_image(axes[0], image, "simulated PIC map")
     scale_bar(axes[0], width, pixel_size_um)
     low, high = np.nanpercentile(np.stack([truth, predicted.hardness]), (1, 99))
     reach = np.nanpercentile(np.abs(predicted.hardness - truth), 99)
@@ -122,24 +111,4 @@ def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: Sequen
         ax.hexbin(x[both], y[both], gridsize=45, mincnt=1, bins="log", cmap="cividis")
         ax.axline((x[both].mean(), x[both].mean()), slope=1, color="black", lw=0.8, ls=":")
         ax.set(xlabel=f"{labels[0]} (GPa)", ylabel=f"{labels[1]} (GPa)", title=title)
-    return figure
-
-
-def grid_spectra(spectra: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Power of hardness maps against period, with the 8 px and 4 px of the network's strides marked.
-
-    Parameters
-    ----------
-    spectra
-        By name: period (px of the rastered image) and power relative to the local median.
-    """
-    figure = Figure(figsize=(7, 2.8))
-    ax = figure.subplots()
-    for period in (8, 4):
-        ax.axvline(period, color="0.85", lw=4, zorder=0)
-    for name, (period, power) in spectra.items():
-        ax.loglog(period, power, label=name, lw=1)
-    ax.set(xlabel="period (px of the rastered image)", ylabel="power / local median", xlim=(3.9, 40))
-    ax.set_xticks([4, 8, 16, 32], ["4", "8", "16", "32"])
-    ax.legend()
     return figure

@@ -28,7 +28,8 @@ SOURCES = ("accurate", "estimated", "noisy")
 PAPER_GREY = "0.45"
 
 
-def _image(ax: Axes, image: np.ndarray, title: str = "") -> None:
+def draw_image(ax: Axes, image: np.ndarray, title: str = "") -> None:
+    """Draw a picture without axes."""
     ax.imshow(image)
     ax.set_title(title)
     ax.set_axis_off()
@@ -59,7 +60,7 @@ def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(1.75 * columns, 2.0 * rows))
     for ax, image, title in zip(figure.subplots(rows, columns, squeeze=False).flat, images, titles, strict=False):
-        _image(ax, image, title)
+        draw_image(ax, image, title)
     for ax in figure.axes[len(images) :]:
         ax.set_axis_off()
     return figure
@@ -91,7 +92,7 @@ def dataset(tiles: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[float
     grid = left.subplots(len(SOURCES), columns)
     for letter, name, row in zip("ABC", SOURCES, grid, strict=True):
         for ax, tile, label in zip(row, tiles[name], labels[name], strict=True):
-            _image(ax, tile)
+            draw_image(ax, tile)
             ax.set_title(f"{label:.2f} GPa", loc="center", size=8)
         row[0].text(-0.08, 0.5, f"{letter}  {name}", rotation=90, va="center", ha="right", transform=row[0].transAxes)
     ax = right.subplots()
@@ -113,8 +114,8 @@ def likeness(real: np.ndarray, simulated: np.ndarray, pixel_size_um: float) -> F
     figure = Figure(figsize=(8, 5.2))
     pictures, measures = figure.subfigures(1, 2, width_ratios=(1.25, 1))
     axes = pictures.subplots(2, 1)
-    _image(axes[0], real, "real map (Lew 2023)")
-    _image(axes[1], simulated, "simulated")
+    draw_image(axes[0], real, "real map (Lew 2023)")
+    draw_image(axes[1], simulated, "simulated")
     scale_bar(axes[1], simulated.shape[1], pixel_size_um)
     axes = measures.subplots(3, 1)
     for name, rgb, style in (("real", real, "o-"), ("simulated", simulated, "s--")):
@@ -251,7 +252,7 @@ def section(simulated: Section) -> Figure:
     """A simulated section: its picture, region, local misorientation and true hardness."""
     figure = Figure(figsize=(9, 2.7))
     axes = figure.subplots(1, 4)
-    _image(axes[0], simulated.rgb, "simulated PIC map")
+    draw_image(axes[0], simulated.rgb, "simulated PIC map")
     scale_bar(axes[0], simulated.rgb.shape[1], simulated.pixel_size_um)
     regions = mpl.colors.ListedColormap(["#c9a66b", "#3b6ea5", "#8fb7d9", "#333333"])
     drawn = axes[1].imshow(simulated.region, cmap=regions, vmin=-0.5, vmax=3.5)
