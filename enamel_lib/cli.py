@@ -227,13 +227,13 @@ def map_(
     """
     import numpy as np
 
+    from enamel_lib import hardness_map, map_plots, report
+
     out = out.resolve()
     targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
     console.refuse_overwriting(*targets, force=force)
     picture = console.read_picture(image, scale)
     predictor = console.predictor(model, engine)
-    from enamel_lib import hardness_map, map_plots, report  # only now, because plots import Keras
-
     start = time.monotonic()
     with console.steps("mapping") as step:
         made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
