@@ -1,7 +1,7 @@
 """Training recipes, and the batches that follow from one: plain functions of the seed and the step.
 
-A recipe is a YAML file in `recipes/`: settings, and `stages` that may override any of them. A stage trains on tiles
-averaged down to `size` pixels, coarse stages first.
+A recipe is a YAML file in `recipes/`: settings, and `stages` that may override any of them. A stage trains on windows
+of `size` pixels cut out of the tiles anywhere, small ones first: cheaper, and the scale of a pixel never changes.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from enamel_lib import curation
+from enamel_lib.augmentation import augment
 from enamel_lib.errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -99,11 +99,11 @@ class Batches:
     stage
         Settings of the stage.
     seed
-        Of order, draws and augmentation.
+        Of order, draws, windows and augmentation.
     number
         Of the stage, from 0: each has its own stream.
     augmentation
-        Arguments of `curation.augment`, which come with the protocol.
+        Arguments of `augmentation.augment`, which come with the protocol.
     """
 
     tiles: np.ndarray
@@ -125,30 +125,35 @@ class Batches:
         return np.array([shuffled[epoch][place] for epoch, place in zip(*divmod(at, len(weight)), strict=True)])
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tiles `(batch_size, size, size, 3)` in [0, 1] and labels `(batch_size, 1)` in GPa of one batch."""
+        """Windows `(batch_size, size, size, 3)` in [0, 1] and labels `(batch_size, 1)` in GPa of one batch."""
         rows = self.rows.iloc[self.chosen(step)]
-        tiles = self.tiles[rows["tile_id"].to_numpy()]
-        tiles = curation.augment(tiles, self._rng(step, 1), **self.augmentation)
-        return shrink(tiles, self.stage["size"]), rows[["label"]].to_numpy(np.float32)
+        rng, size = self._rng(step, 1), self.stage["size"]
+        corners = rng.integers(0, self.tiles.shape[1] - size + 1, (len(rows), 2))
+        windows = [
+            self.tiles[tile, row : row + size, col : col + size]
+            for tile, (row, col) in zip(rows["tile_id"], corners, strict=True)
+        ]
+        tiles = augment(np.stack(windows), rng, **self.augmentation)
+        return tiles.astype(np.float32) / np.float32(255), rows[["label"]].to_numpy(np.float32)
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, self.number, *key))
 
 
-def shrink(tiles: np.ndarray, size: int) -> np.ndarray:
-    """Average square blocks of pixels.
+def crops(tiles: np.ndarray, size: int) -> np.ndarray:
+    """Cut tiles into squares side by side.
 
     Parameters
     ----------
     tiles
-        `(N, side, side, 3)` uint8.
+        `(N, side, side, 3)`.
     size
-        Side of the result, a divisor of `side`.
+        Side of a square, a divisor of `side`.
 
     Returns
     -------
     np.ndarray
-        `(N, size, size, 3)` float32 in [0, 1].
+        `(N * k**2, size, size, 3)` with k squares along a side; those of one tile follow one another.
 
     Raises
     ------
@@ -157,10 +162,7 @@ def shrink(tiles: np.ndarray, size: int) -> np.ndarray:
     """
     side = tiles.shape[1]
     if side % size:
-        raise InputError(f"tiles of {side} px cannot be averaged down to {size} px; take a divisor of {side}")
-    block = side // size
-    if block == 1:
-        return tiles.astype(np.float32) / np.float32(255)
-    bands = np.add.reduce(tiles.reshape(len(tiles) * size, block, -1), axis=1, dtype=np.float32)
-    columns = bands.reshape(len(tiles), size, size, block, 3)
-    return sum(columns[..., i, :] for i in range(block)) / np.float32(255 * block**2)
+        raise InputError(f"tiles of {side} px cannot be cut into squares of {size} px; take a divisor of {side}")
+    along = side // size
+    grid = tiles.reshape(len(tiles), along, size, along, size, 3)
+    return grid.swapaxes(2, 3).reshape(-1, size, size, 3)

@@ -1,4 +1,4 @@
-"""The united dataset: repeated as published or weighted, split two ways, checked for leakage, loaded and augmented.
+"""The united dataset: repeated as published or weighted, split two ways, checked for leakage, and loaded.
 
 As published (Lew 2023, Data curation; released notebook DatasetCreation), rows are repeated 100, 10 and 5 times
 *before* they are split at random, so that nearly every held-out image is also in train. The audited protocol splits
@@ -19,11 +19,6 @@ from enamel_lib.sources import Source
 REPEATS = {"accurate": 100, "estimated": 10, "noisy": 5}
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
 PROTOCOLS = ("paper", "audited")
-# a zoom changes the scale that the labels depend on, and a plain flip the directions: the audited protocol does neither
-AUGMENTATION = {
-    "paper": {"lowest_zoom": 0.5, "orientation_true": False},
-    "audited": {"lowest_zoom": 1.0, "orientation_true": True},
-}
 CUTS = 24  # tried along each axis of a map that is split into blocks
 
 
@@ -236,63 +231,3 @@ def load_tiles(table: pd.DataFrame, root: Path | str) -> np.ndarray:
     for picture, image in zip(pictures, tiles["image"], strict=True):
         picture[:] = read_image(Path(root) / image)
     return pictures
-
-
-def augment(
-    tiles: np.ndarray, rng: np.random.Generator, *, lowest_zoom: float = 0.5, orientation_true: bool = False
-) -> np.ndarray:
-    """Zoom and flip every tile of a batch at random, as the paper did or with its directions kept true.
-
-    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches
-    the middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and
-    up-down flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn
-    when the factors differ, but no colour: the label is kept all the same, as in the paper.
-
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)`, uint8 or float.
-    rng
-        Source of the factors and flips.
-    lowest_zoom
-        In (0, 1]; 1 leaves the scale alone.
-    orientation_true
-        Without it colours interpolate linearly channel by channel and stay as they are in a flip, as in Keras. With
-        it the nearest pixel is taken, so that no new hue arises between two crystals, and a flip of one axis maps
-        phi to -phi, hue h to 1 - h, which is green and blue exchanged. For up-down flips (x is shared by the image and
-        polarization planes) this is the exact mirror image; for left-right flips it mirrors the polarization plane,
-        which stands at 60 degrees to the surface.
-
-    Returns
-    -------
-    augmented
-        Same shape and type.
-    """
-    tiles = np.asarray(tiles)
-    zoom = rng.uniform(lowest_zoom, 1.0, (len(tiles), 2))
-    flip = rng.uniform(size=(len(tiles), 2)) < 0.5
-    out = np.empty_like(tiles)
-    for tile, (zoom_row, zoom_col), (flip_row, flip_col), result in zip(tiles, zoom, flip, out, strict=True):
-        rows = _sample_at(tile.shape[0], zoom_row, flip_row)
-        cols = _sample_at(tile.shape[1], zoom_col, flip_col)
-        if orientation_true:
-            picked = tile[np.rint(rows).astype(np.intp)].take(np.rint(cols).astype(np.intp), axis=1)
-            result[:] = picked[..., [0, 2, 1]] if flip_row != flip_col else picked
-        else:
-            blended = _blend(_blend(tile, rows, 0), cols, 1)
-            result[:] = np.rint(blended) if tiles.dtype == np.uint8 else blended
-    return out
-
-
-def _sample_at(length: int, zoom: float, flip: bool) -> np.ndarray:
-    """Where along an axis of `length` pixels the zoomed, flipped pixels are sampled."""
-    middle = (length - 1) / 2
-    return middle + (np.arange(length) - middle) * (-zoom if flip else zoom)
-
-
-def _blend(image: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:
-    """Linear interpolation at fractional pixels along one axis."""
-    low = np.minimum(at.astype(np.intp), image.shape[axis] - 2)
-    part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(image.ndim)])
-    first = image.take(low, axis=axis).astype(np.float32, copy=False)
-    return first + part * (image.take(low + 1, axis=axis) - first)

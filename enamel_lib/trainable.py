@@ -1,4 +1,4 @@
-"""The network as it is trained: first weights, a faster norm layer, and the move from coarse tiles to fine ones."""
+"""The network as it is trained: first weights, a faster norm layer, and the move from small windows to large ones."""
 
 import math
 from typing import Any
@@ -11,16 +11,17 @@ from enamel_lib import indenter
 
 
 def grow(values: list[np.ndarray], size: int) -> list[np.ndarray]:
-    """Weights of the same network at another tile size: only the dense kernel depends on it.
+    """Weights of the same network for larger windows: only the dense kernel depends on their size.
 
-    Its grid is resampled to the nearest neighbour and rescaled, so that constant features give the same output.
+    Its grid is repeated side by side and shared out, so that a window cut into smaller ones gets about the mean of
+    what these got (exactly, were it not for the padding at their edges).
 
     Parameters
     ----------
     values
-        Of `build_indenter(other size).variables`; the last two are the dense kernel and bias.
+        Of `build_indenter(smaller size).variables`; the last two are the dense kernel and bias.
     size
-        Side of the tile in pixels.
+        Side of the window in pixels.
 
     Returns
     -------
@@ -30,10 +31,10 @@ def grow(values: list[np.ndarray], size: int) -> list[np.ndarray]:
     *features, kernel, bias = values
     filters = indenter.FILTERS[-1]
     old, new = math.isqrt(len(kernel) // filters), indenter.pooled_side(size)
-    nearest = (np.arange(new) * old) // new
-    grid = kernel.reshape(old, old, filters)[nearest][:, nearest]
-    counts = np.bincount(nearest, minlength=old)
-    share = np.outer(counts[nearest], counts[nearest])[..., None]  # of one old cell's weight
+    cell = np.arange(new) % old
+    grid = kernel.reshape(old, old, filters)[cell][:, cell]
+    counts = np.bincount(cell, minlength=old)
+    share = np.outer(counts[cell], counts[cell])[..., None]  # of one old cell's weight
     return [*features, (grid / share).astype(kernel.dtype).reshape(-1, 1), bias]
 
 

@@ -23,14 +23,15 @@ import keras
 import numpy as np
 import pandas as pd
 
-from enamel_lib import curation, indenter, metrics, paths
-from enamel_lib.batches import Batches, shrink
+from enamel_lib import indenter, metrics, paths
+from enamel_lib.augmentation import AUGMENTATION
+from enamel_lib.batches import Batches, crops
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.optimizers import Ranger
 from enamel_lib.trainable import assign, for_training, fresh_weights, grow, values_of
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
-AT_ONCE = 32  # tiles that are predicted together
+AT_ONCE = 32  # windows that are predicted together
 BATCHES_AHEAD = 16
 Progress = Callable[[int, int], None]
 
@@ -47,7 +48,7 @@ class Run:
     recipe
         From `batches.load_recipe`.
     protocol
-        Decides the augmentation (`curation.AUGMENTATION`).
+        Decides the augmentation (`augmentation.AUGMENTATION`).
     seed, out, resume
         See `train`.
     """
@@ -64,7 +65,7 @@ class Run:
         resume: bool = False,
     ) -> None:
         self.tiles, self.recipe, self.seed, self.out = tiles, recipe, seed, out
-        self.augmentation = curation.AUGMENTATION[protocol]
+        self.augmentation = AUGMENTATION[protocol]
         if recipe["stages"][-1]["size"] != tiles.shape[1]:
             raise InputError(f"recipe {recipe['name']!r} must end with a stage of size {tiles.shape[1]}, as the tiles")
         rows = table[["tile_id", "label", "weight", "split"]]
@@ -270,6 +271,8 @@ def _processor() -> str:
 
 
 def predict(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
-    """Hardness in GPa, `(N,)` float32, of tiles `(N, side, side, 3)` uint8, averaged down to what the model takes."""
-    parts = np.array_split(tiles, math.ceil(len(tiles) / AT_ONCE))
-    return np.concatenate([model.predict_on_batch(shrink(part, model.input_shape[1]))[:, 0] for part in parts])
+    """Hardness in GPa, `(N,)` float32, of tiles `(N, side, side, 3)` uint8: the mean over the windows the model takes."""
+    windows = crops(tiles, model.input_shape[1])
+    parts = np.array_split(windows, math.ceil(len(windows) / AT_ONCE))
+    shown = [model.predict_on_batch(part.astype(np.float32) / np.float32(255))[:, 0] for part in parts]
+    return np.concatenate(shown).reshape(len(tiles), -1).mean(axis=1)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "enamel_lib"
 FLOORS = (
     {"paths", "errors", "pic", "optimizers", "metrics", "microstructure"},
     {"simulate", "rods", "hardness_law", "images", "reference"},
-    {"sources", "simulated_sources", "curation"},
+    {"sources", "simulated_sources", "curation", "augmentation"},
     {
         "indenter",
         "training",

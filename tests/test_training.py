@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enamel_lib import batches, curation, indenter, training, training_run
+from enamel_lib import augmentation, batches, indenter, training, training_run
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.trainable import assign, fresh_weights, grow, values_of
 from enamel_lib.training_run import CHECKPOINT, Run, predict
@@ -167,7 +167,7 @@ def test_first_weights_depend_on_the_seed_alone():
 def some_batches(weight=1.0, **stage):
     tiles, table = data()
     stage = batches.load_recipe(RECIPE | {"stages": [{"size": SIDE, "images": 1} | stage]})["stages"][0]
-    return batches.Batches(tiles, table.assign(weight=weight), stage, 3, 0, curation.AUGMENTATION["paper"])
+    return batches.Batches(tiles, table.assign(weight=weight), stage, 3, 0, augmentation.AUGMENTATION["paper"])
 
 
 def test_batches_are_a_function_of_the_step():
@@ -212,16 +212,19 @@ def test_equal_weights_make_full_passes_and_others_draws():
     assert np.mean(drawn == 5) == pytest.approx(0.5, abs=0.05)
 
 
-def test_shrinking_averages_blocks():
+def test_squares_of_a_tile_follow_one_another():
     tiles = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    expected = tiles.reshape(2, 2, 2, 2, 2, 3).mean(axis=(2, 4)) / 255
-    np.testing.assert_allclose(batches.shrink(tiles, 2), expected, rtol=1e-6)
+    squares = batches.crops(tiles, 2)
+    assert squares.shape == (8, 2, 2, 3)
+    for number, (tile, row, col) in enumerate([(0, 0, 0), (0, 0, 2), (0, 2, 0), (0, 2, 2), (1, 0, 0)]):
+        np.testing.assert_array_equal(squares[number], tiles[tile, row : row + 2, col : col + 2])
+    np.testing.assert_array_equal(batches.crops(tiles, 4), tiles)
     with pytest.raises(InputError, match="divisor"):
-        batches.shrink(tiles, 3)
+        batches.crops(tiles, 3)
 
 
 def test_shipped_recipes_load():
-    assert [batches.load_recipe(name)["stages"][-1]["size"] for name in ("cpu", "gpu", "quick")] == [200] * 3
+    assert [batches.load_recipe(name)["stages"][-1]["size"] for name in ("cpu", "gpu", "quick", "short")] == [200] * 4
     gpu = batches.load_recipe("gpu")["stages"][0]
     assert (gpu["images"], gpu["batch_size"], gpu["learning_rate"]) == (100 * 15911, 32, 0.001)
 
