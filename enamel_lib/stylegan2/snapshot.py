@@ -1,0 +1,277 @@
+"""Read networks that NVIDIA's TensorFlow code saved, without TensorFlow 1 and without running anything in the file."""
+
+import math
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from enamel_lib.errors import ModelError
+from enamel_lib.stylegan2 import networks
+
+NUMBERS = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
+VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
+# Arguments that do not change what a finished network computes, or that the shapes of its weights tell anyway.
+HARMLESS = {
+    *("num_channels", "resolution", "label_size", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "latent_size"),
+    *("dlatent_size", "mapping_fmaps", "mapping_layers", "dtype", "fused_modconv", "num_fp16_res", "conv_clamp"),
+    *("truncation_psi", "truncation_cutoff", "dlatent_avg_beta", "style_mixing_prob", "randomize_noise"),
+}
+# Arguments of which only one value is known here; that of the architecture depends on the network.
+FIXED = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu", "mbstd_num_features": 1}
+FIXED |= {"normalize_latents": True, "use_noise": True}
+
+
+def import_snapshot(
+    path: str | os.PathLike,
+) -> tuple[networks.Generator, networks.Discriminator, networks.Generator]:
+    """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow.
+
+    Nothing in the file is executed: of the names it may ask for, all stand for inert substitutes, and every other is
+    refused.
+
+    Parameters
+    ----------
+    path
+        The snapshot.
+
+    Returns
+    -------
+    tuple
+        Generator, discriminator, and the generator's moving average, which makes the better images.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, no such snapshot, asks for a name that is refused, or holds networks of
+        another architecture.
+    """
+    path = Path(path)
+    saved = _load(path)
+    if not (isinstance(saved, tuple) and len(saved) == 3 and all(hasattr(part, "static_kwargs") for part in saved)):
+        raise ModelError(f"{path} is no StyleGAN2 snapshot: it does not hold the three networks G, D and Gs")
+    made = []
+    for network, convert in zip(saved, (_generator, _discriminator, _generator), strict=True):
+        try:
+            made.append(convert(network))
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise ModelError(f"{path} is no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
+    return tuple(made)
+
+
+class _Refused(Exception):
+    """A file asked for a name outside the closed list."""
+
+
+class _Numbers:
+    """Stands in for `numpy.dtype`: a type of numbers, and its byte order."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if code not in NUMBERS:
+            raise ValueError(f"arrays of {code!r}, not of numbers")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """Stands in for an array that its state fills."""
+
+    __slots__ = ("value",)
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, numbers, fortran, content = state
+        order = "F" if fortran else "C"
+        self.value = np.frombuffer(content, numbers.dtype).reshape(shape, order=order).astype(np.float32)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows five names. What they stand for is made anew for each file, so that a file cannot change them for good."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file)
+
+        def reconstruct(*_: Any) -> _Array:
+            return _Array()
+
+        def scalar(numbers: _Numbers, content: bytes) -> np.ndarray:
+            return np.frombuffer(content, numbers.dtype).reshape(()).astype(np.float32)
+
+        def dtype(*arguments: Any) -> _Numbers:
+            return _Numbers(*arguments)
+
+        self._known = {
+            ("dnnlib.tflib.network", "Network"): type("Network", (), {}),
+            ("numpy.core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy.core.multiarray", "scalar"): scalar,
+            ("numpy", "ndarray"): None,  # only handed to _reconstruct
+            ("numpy", "dtype"): dtype,
+        }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._known:
+            raise _Refused(f"{module}.{name}")
+        return self._known[module, name]
+
+    def persistent_load(self, key: Any) -> Any:
+        raise _Refused(f"object {key!r} kept elsewhere")
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelError(f"no snapshot {path}")
+    try:
+        with path.open("rb") as file:
+            return _Unpickler(file).load()
+    except _Refused as refused:
+        hint = "; export it as a TensorFlow snapshot" if "torch" in str(refused) else ""
+        raise ModelError(
+            f"{path} asks for {refused}, which no StyleGAN2 snapshot of TensorFlow needs: refused{hint}"
+        ) from None
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ModelError(f"{path} is damaged, or no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
+
+
+def _generator(network: Any) -> networks.Generator:
+    values = _variables(network)
+    labels, label_name = 0, "mapping/LabelConcat/weight"
+    if "mapping/LabelEmbed/weight" in values:
+        raise ModelError("generators of the ADA branch with labels cannot be imported")
+    if label_name in values:
+        labels = len(values[label_name])
+    depth = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in values)
+    first, last = (values[f"mapping/Dense{index}/weight"].shape for index in (0, depth - 1))
+    sides = _sides(values, "ToRGB", "synthesis/")
+    generator = networks.build_generator(
+        resolution=max(sides),
+        **_widths({side: values[f"synthesis/{side}x{side}/ToRGB/weight"].shape[2] for side in sides}),
+        latent_dim=first[0] // (2 if labels else 1),
+        style_dim=last[1],
+        labels=labels,
+        mapping_layers=depth,
+        mapping_dim=first[1],
+        resample_filter=_taps(network, "skip"),
+    )
+    _fill(_generator_names(generator), values)
+    return generator
+
+
+def _discriminator(network: Any) -> networks.Discriminator:
+    values = _variables(network)
+    if any("Label" in name or "apping" in name for name in values):
+        raise ModelError("discriminators of the ADA branch with labels cannot be imported")
+    sides = _sides(values, "Skip")
+    widths = {4: values["4x4/Conv/weight"].shape[3]}
+    widths |= {side: values[f"{side}x{side}/Skip/weight"].shape[2] for side in sides}
+    outputs = values["Output/weight"].shape[1]
+    discriminator = networks.build_discriminator(
+        resolution=max(sides),
+        **_widths(widths),
+        labels=outputs if network.static_kwargs.get("label_size", 0) else 0,
+        group=network.static_kwargs.get("mbstd_group_size", 4),
+        resample_filter=_taps(network, "resnet"),
+    )
+    _fill(_discriminator_names(discriminator), values)
+    return discriminator
+
+
+def _variables(network: Any) -> dict[str, np.ndarray]:
+    """Values by name, those of the components under their component's name."""
+    if network.version not in VERSIONS:
+        raise ModelError(f"version {network.version} of the format is unknown")
+    arrays = {name: getattr(value, "value", value) for name, value in network.variables}
+    for component, part in network.components.items():
+        arrays |= {f"{component}/{name}": value for name, value in _variables(part).items()}
+    return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+
+
+def _sides(values: dict[str, np.ndarray], layer: str, prefix: str = "") -> list[int]:
+    """Resolutions that have a layer of that name."""
+    ending = f"/{layer}/weight"
+    blocks = [name.removeprefix(prefix).removesuffix(ending) for name in values if name.endswith(ending)]
+    if not blocks:
+        raise ModelError(f"no layer {layer}: another architecture")
+    return [int(block.split("x")[0]) for block in blocks]
+
+
+def _widths(channels: dict[int, int]) -> dict[str, int]:
+    """Give `fmap_base` and `fmap_max` that lead to these channels per resolution."""
+    return {"fmap_base": max(math.ceil(c * side / 2) for side, c in channels.items()), "fmap_max": channels[4]}
+
+
+def _taps(network: Any, architecture: str) -> tuple[float, ...]:
+    """Give the filter of a network, after a check that its arguments ask for nothing unknown."""
+    arguments = {**network.static_kwargs}
+    taps = arguments.pop("resample_kernel", networks.FILTER)
+    arguments.pop("mbstd_group_size", None)
+    for name, value in arguments.items():
+        if name not in HARMLESS and value != (FIXED | {"architecture": architecture}).get(name):
+            raise ModelError(f"argument {name}={value!r} is not supported")
+    taps = np.asarray(getattr(taps, "value", taps), np.float64)
+    if taps.ndim != 1 or len(taps) < 2 or not taps.sum():
+        raise ModelError(f"resample_kernel {taps.tolist()} is no list of two or more taps")
+    return tuple(taps.tolist())
+
+
+Names = Iterator[tuple[str, keras.Variable]]
+
+
+def _fill(names: Names, values: dict[str, np.ndarray]) -> None:
+    """Give each variable its value; any that is missing, left over or of another shape is an error."""
+    left = dict(values)
+    left.pop("lod", None)  # of the growing of earlier networks; without effect
+    for name, variable in names:
+        if name not in left:
+            raise ModelError(f"variable {name} is missing")
+        value = left.pop(name)
+        if value.ndim == 4 and name.rpartition("/")[2] != "weight":
+            value = value.transpose(0, 2, 3, 1)  # images; kernels have the channels last already
+        if value.shape != tuple(variable.shape):
+            raise ModelError(f"variable {name} has shape {value.shape}, but must have {tuple(variable.shape)}")
+        variable.assign(value)
+    if left:
+        raise ModelError(f"variable {next(iter(left))} is unknown")
+
+
+def _generator_names(generator: networks.Generator) -> Names:
+    yield "dlatent_avg", generator.w_avg
+    if generator.label_weight is not None:
+        yield "mapping/LabelConcat/weight", generator.label_weight
+    for index, dense in enumerate(generator.dense):
+        yield from _named(f"mapping/Dense{index}", dense, "weight", "bias")
+    yield "synthesis/4x4/Const/const", generator.constant
+    names = ["4x4/Conv"]
+    for index, layer in enumerate(generator.to_rgb):
+        block = f"{4 << index}x{4 << index}"
+        names += [f"{block}/Conv0_up", f"{block}/Conv1"] if index else []
+        yield from _named(f"synthesis/{block}/ToRGB", layer, "weight", "mod_weight", "mod_bias", "bias")
+    for index, (name, conv) in enumerate(zip(names, generator.convs, strict=True)):
+        yield f"synthesis/noise{index}", conv.noise
+        yield from _named(f"synthesis/{name}", conv, "weight", "mod_weight", "mod_bias", "noise_strength", "bias")
+
+
+def _discriminator_names(discriminator: networks.Discriminator) -> Names:
+    side = discriminator.resolution
+    yield from _named(f"{side}x{side}/FromRGB", discriminator.from_rgb, "weight", "bias")
+    for conv, down, skip in discriminator.blocks:
+        yield from _named(f"{side}x{side}/Conv0", conv, "weight", "bias")
+        yield from _named(f"{side}x{side}/Conv1_down", down, "weight", "bias")
+        yield from _named(f"{side}x{side}/Skip", skip, "weight")
+        side //= 2
+    yield from _named("4x4/Conv", discriminator.conv, "weight", "bias")
+    yield from _named("4x4/Dense0", discriminator.dense, "weight", "bias")
+    yield from _named("Output", discriminator.output_dense, "weight", "bias")
+
+
+def _named(prefix: str, layer: keras.Layer, *kinds: str) -> Names:
+    for kind in kinds:
+        yield f"{prefix}/{kind}", getattr(layer, kind)
