@@ -271,7 +271,7 @@ def _processor() -> str:
 
 
 def predict(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
-    """Hardness in GPa, `(N,)` float32, of tiles `(N, side, side, 3)` uint8: the mean over the windows the model takes."""
+    """Hardness, `(N,)` float32 GPa, of tiles `(N, side, side, 3)` uint8: the mean over windows that the model takes."""
     windows = crops(tiles, model.input_shape[1])
     parts = np.array_split(windows, math.ceil(len(windows) / AT_ONCE))
     shown = [model.predict_on_batch(part.astype(np.float32) / np.float32(255))[:, 0] for part in parts]
