@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TF1 := .venv-tf1
+TF1_PYTHONS = python3.6 python3.7 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.[67].*/bin/python3) \
+$(wildcard $(HOME)/*conda*/envs/*/bin/python3.[67]) $(wildcard /opt/*conda*/envs/*/bin/python3.[67])
 PLATFORM := and platform_machine == 'x86_64' and sys_platform == 'linux'
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test quick lint bench lock clean
+.PHONY: help setup figures test quick lint bench tf1 python36 lock clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
 
 setup: $(STAMP)  ## make .venv with the pinned packages
 
@@ -43,6 +46,18 @@ lint: setup  ## ruff: rules and format
 bench: setup  ## measure map speed, windows per second
 	@$(BIN)/python -m enamel_lib.bench
 
+tf1: $(TF1)/.ready  ## make .venv-tf1 with TensorFlow 1.14, for original StyleGAN2 snapshots (needs Python 3.6 or 3.7)
+
+$(TF1)/.ready: requirements-tf1.txt
+	@python=$$($(MAKE) -s python36 2> /dev/null) || { echo "no Python 3.6 or 3.7 found; try: pyenv install 3.6.15"; exit 1; }; \
+	echo "setting up $(TF1) with $$python (a minute the first time)"; $$python -m venv --clear $(TF1)
+	@$(TF1)/bin/python -m pip install -qq --disable-pip-version-check pip==21.3.1
+	@$(TF1)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-tf1.txt
+	@touch $@
+
+python36:  # print a Python 3.6 or 3.7 that works (a shim of pyenv may not)
+	@for python in $(TF1_PYTHONS); do $$python -c 'import ensurepip, venv' 2> /dev/null && echo $$python && exit; done; exit 1
+
 lock:  ## remake requirements.lock (needs uv)
 	@echo '# What `make setup` installs: Linux on x86-64, Python 3.11 to 3.13. Made by `make lock`; do not edit.' > $@.new
 	@uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 \
@@ -50,6 +65,6 @@ lock:  ## remake requirements.lock (needs uv)
 	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" >> $@.new
 	@mv $@.new requirements.lock
 
-clean:  ## remove .venv, build/ and generated data
-	@rm -rf $(VENV) build data/processed *.egg-info .pytest_cache .ruff_cache
+clean:  ## remove .venv, .venv-tf1, build/ and generated data
+	@rm -rf $(VENV) $(TF1) build data/processed *.egg-info .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,21 +1,17 @@
 """Say what is installed and works on this machine, and how to get what is missing."""
 
-import json
 import os
 import platform
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from enamel_lib import engines, images, indenter, paths, reference, report
+from enamel_lib import engines, images, indenter, paths, reference, report, tf1_client
 from enamel_lib.errors import EnamelError
 
 PACKAGES = (*report.RECORDED_PACKAGES, "papermill", "nbval", "jupyterlab")
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-TF1_ENVIRONMENT = "enamel-tf1"
 
 Row = tuple[str, bool, str]  # what, whether it is there, version or how to get it
 
@@ -80,11 +76,5 @@ def _data() -> Iterator[Row]:
 
 
 def _tf1() -> Row:
-    name = "TensorFlow 1"
-    recipe = "conda env create -f environment-tf1.yml"
-    if not shutil.which("conda"):
-        return name, False, f"only for original GAN snapshots: install conda, then {recipe}"
-    listed = subprocess.run(["conda", "env", "list", "--json"], capture_output=True, text=True, check=False).stdout
-    folders = [Path(folder) for folder in json.loads(listed or "{}").get("envs", [])]
-    there = next((folder for folder in folders if folder.name == TF1_ENVIRONMENT), None)
-    return name, there is not None, str(there or f"only for original GAN snapshots: {recipe}")
+    there = tf1_client.find_python()
+    return "TensorFlow 1", there is not None, str(there or "only for original GAN snapshots: make tf1")

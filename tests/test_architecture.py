@@ -25,8 +25,37 @@ FLOORS = (
         "baselines",
         "stylegan2",
     },
-    {"hardness_map", "evaluation", "intervals", "explain", "generators", "evolve", "controls"},
-    {"plots", "map_plots", "report", "notebooks", "console", "bench", "doctor", "cli"},
+    {
+        "hardness_map",
+        "evaluation",
+        "intervals",
+        "explain",
+        "gradients",
+        "filters",
+        "sanity",
+        "orientation_saliency",
+        "sensitivity",
+        "generators",
+        "evolve",
+        "searches",
+        "designs",
+        "controls",
+        "tf1_worker",
+        "tf1_client",
+    },
+    {
+        "plots",
+        "map_plots",
+        "explain_plots",
+        "design_plots",
+        "report",
+        "notebooks",
+        "console",
+        "bench",
+        "bench_evolve",
+        "doctor",
+        "cli",
+    },
 )
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
@@ -94,7 +123,7 @@ assert not {"tensorflow", "keras", "matplotlib", "jax", "torch"} & set(sys.modul
 @pytest.mark.parametrize("floor", [0, 1, 2, 5])
 def test_only_models_load_a_network_library(floor):
     """The data side of the house, and the command line before a command runs, need neither Keras nor matplotlib."""
-    heavy_by_trade = {"optimizers", "plots", "map_plots", "doctor"}
+    heavy_by_trade = {"optimizers", "plots", "map_plots", "explain_plots", "design_plots", "doctor"}
     names = [room(path) for path in MODULES if FLOOR_OF[room(path)] == floor and room(path) not in heavy_by_trade]
     code = f"""
 import importlib, sys
