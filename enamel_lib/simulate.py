@@ -189,13 +189,13 @@ def _local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
 
 
 def _render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.ndarray:
-    """PIC map: angular noise of 3 degrees, pits and cracks in black, point spread of 30 nm, 8 bits (DOMAIN.md A)."""
+    """PIC map: angular noise of 3 degrees, pits and cracks black (2 %), point spread of 30 nm, 8 bits (DOMAIN.md A)."""
     noisy = director + radians(3) * rng.standard_normal(director.shape, dtype=np.float32)
     rgb = pic.encode(noisy)
     shape = director.shape[:2]
     pits, crack = _noise(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
     presence = _noise(shape, pixel, (6.0, 6.0), 0.0, 1, rng)[0]
-    rgb[(pits + 0.5 * presence > 3.2) | ((np.abs(crack) < 0.04) & (presence > 2.4))] = 0
+    rgb[(pits + 0.5 * presence > 2.25) | ((np.abs(crack) < 0.04) & (presence > 2.4))] = 0
     return ndimage.gaussian_filter(rgb, (0.03 / pixel, 0.03 / pixel, 0), truncate=2, mode="nearest")
 
 
