@@ -3,6 +3,9 @@
 Weights are drawn from N(0, 1) and scaled when used, so that one learning rate suits all of them. Factors that commute
 with the activation (its gain of sqrt 2, the gain of the resampling filter) are folded into weights and biases, which
 are smaller than images.
+
+In mixed precision only what is as large as an image is computed in the lower one: styles, demodulation, the mapping
+network, colours and scores stay in that of the variables.
 """
 
 import math
@@ -23,17 +26,21 @@ class _Scaled(keras.Layer):
     """A layer whose weights are made with it, since all shapes are known, and scaled when used."""
 
     def __init__(self, rng: np.random.Generator, dtype: str | None = None) -> None:
-        super().__init__(dtype=dtype)
+        super().__init__(dtype=dtype, autocast=False)
         self._rng = rng
 
     def _weight(self, shape: tuple[int, ...], name: str = "weight", multiplier: float = 1) -> keras.Variable:
         def normal(shape: tuple[int, ...], dtype: str) -> keras.KerasTensor:
             return ops.convert_to_tensor(self._rng.standard_normal(shape, np.float32) / np.float32(multiplier), dtype)
 
-        return self.add_weight(shape=shape, initializer=normal, name=name)
+        return self.add_weight(shape=shape, initializer=normal, name=name, autocast=False)
 
     def _zeros(self, shape: tuple[int, ...], name: str) -> keras.Variable:
-        return self.add_weight(shape=shape, initializer="zeros", name=name)
+        return self.add_weight(shape=shape, initializer="zeros", name=name, autocast=False)
+
+    def _lower(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Cast to the precision of images."""
+        return ops.cast(x, self.compute_dtype)
 
 
 class Dense(_Scaled):
@@ -68,7 +75,7 @@ class Dense(_Scaled):
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, inputs)` to `(N, units)`."""
         scale = self._gain / math.sqrt(self.weight.shape[0])
-        y = ops.matmul(x, self.weight * scale) + self.bias * self._gain
+        y = ops.matmul(ops.cast(x, self.variable_dtype), self.weight * scale) + self.bias * self._gain
         return ops.leaky_relu(y, SLOPE) if self._activate else y
 
 
@@ -109,13 +116,16 @@ class Conv(_Scaled):
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, H, W, inputs)` to `(N, H, W, filters)`, or half of H and W."""
-        kernel = self.weight * (self._gain / math.sqrt(math.prod(self.weight.shape[:3])))
+        x, kernel = (
+            self._lower(x),
+            self._lower(self.weight * (self._gain / math.sqrt(math.prod(self.weight.shape[:3])))),
+        )
         if self._taps is None:
             y = ops.conv(x, kernel, padding="same")
         else:
             spare = len(self._taps) + kernel.shape[0] - 3
             y = ops.conv(blur(x, self._taps, spare), kernel, strides=2, padding="valid")
-        return y if self.bias is None else ops.leaky_relu(y + self.bias * self._gain, SLOPE)
+        return y if self.bias is None else ops.leaky_relu(y + self._lower(self.bias * self._gain), SLOPE)
 
 
 class _Modulated(_Scaled):
@@ -175,7 +185,7 @@ class StyledConv(_Modulated):
         style, kernel = self.style(w), self.weight * self._scale
         power = ops.matmul(ops.square(style), ops.sum(ops.square(kernel), axis=(0, 1)))
         demodulation = GAIN * ops.rsqrt(power + EPSILON)
-        x = x * style[:, None, None, :]
+        x, kernel = x * self._lower(style)[:, None, None, :], self._lower(kernel)
         if self._taps is None:
             x = ops.conv(x, kernel, padding="same")
         else:
@@ -183,8 +193,9 @@ class StyledConv(_Modulated):
             x = ops.conv_transpose(x, ops.transpose(kernel[::-1, ::-1], (0, 1, 3, 2)), strides=2, padding="valid")
             x = blur(x, self._taps, len(self._taps) - 2, gain=4)
         noise = self.noise if noise is None else noise
-        offset = noise * (self.noise_strength * GAIN)
-        return ops.leaky_relu(x * demodulation[:, None, None, :] + offset + self.bias * GAIN, SLOPE)
+        x = x * self._lower(demodulation)[:, None, None, :]
+        x = x + self._lower(noise * (self.noise_strength * GAIN)) + self._lower(self.bias * GAIN)
+        return ops.leaky_relu(x, SLOPE)
 
 
 class ToRGB(_Modulated):
@@ -195,8 +206,9 @@ class ToRGB(_Modulated):
 
     def call(self, x: keras.KerasTensor, w: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, H, W, inputs)` and `(N, style_dim)` to `(N, H, W, 3)`."""
-        kernel = self.weight[0, 0] * self._scale
-        return ops.matmul(x * self.style(w)[:, None, None, :], kernel) + self.bias
+        kernel = self._lower(self.weight[0, 0] * self._scale)
+        rgb = ops.matmul(x * self._lower(self.style(w))[:, None, None, :], kernel)
+        return ops.cast(rgb, self.variable_dtype) + self.bias
 
 
 class MinibatchDeviation(keras.Layer):
@@ -209,19 +221,19 @@ class MinibatchDeviation(keras.Layer):
     """
 
     def __init__(self, group: int = 4, dtype: str | None = None) -> None:
-        super().__init__(dtype=dtype)
+        super().__init__(dtype=dtype, autocast=False)
         self._group = group
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, H, W, C)` to `(N, H, W, C + 1)`."""
         count, *rest = ops.shape(x)
         group = ops.minimum(self._group, count)
-        grouped = ops.reshape(x, (group, -1, *rest))  # image n is in group n mod (N / G)
+        grouped = ops.reshape(ops.cast(x, self.variable_dtype), (group, -1, *rest))  # image n is in group n mod (N / G)
         centred = grouped - ops.mean(grouped, axis=0, keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(centred), axis=0) + EPSILON)
         deviation = ops.mean(deviation, axis=(1, 2, 3))[:, None, None, None]
         deviation = ops.broadcast_to(ops.tile(deviation, (group, 1, 1, 1)), (count, *rest[:2], 1))
-        return ops.concatenate([x, deviation], axis=-1)
+        return ops.concatenate([x, ops.cast(deviation, x.dtype)], axis=-1)
 
 
 def normalized(z: keras.KerasTensor) -> keras.KerasTensor:

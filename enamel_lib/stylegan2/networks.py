@@ -1,5 +1,6 @@
 """The networks of StyleGAN2: mapping, skip synthesis, residual discriminator (Karras et al. 2020, arXiv 1912.04958)."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -122,7 +123,7 @@ class _Network(keras.Model):
         resolution = options["resolution"]
         if resolution < 8 or resolution & (resolution - 1):
             raise InputError(f"resolution {resolution} is no power of two from 8")
-        super().__init__(dtype=dtype)
+        super().__init__(dtype=dtype, autocast=False)
         self.options = options
 
     @property
@@ -139,6 +140,9 @@ class _Network(keras.Model):
         for mine, theirs in zip(self.variables, other.variables, strict=True):
             theirs.assign(mine.value)
         return other
+
+    def _variable(self, shape: tuple[int, ...], initializer: Any, name: str) -> keras.Variable:
+        return self.add_weight(shape=shape, initializer=initializer, name=name, autocast=False)
 
     def _channels(self, resolution: int) -> int:
         return min(2 * self.options["fmap_base"] // resolution, self.options["fmap_max"])
@@ -164,19 +168,15 @@ class Generator(_Network):
 
         both = 2 if options["labels"] else 1
         widths = [both * self.latent_dim] + [options["mapping_dim"]] * (options["mapping_layers"] - 1) + [style_dim]
-        self.dense = [
-            layers.Dense(*pair, multiplier=SLOW, rng=rng, dtype=dtype)
-            for pair in zip(widths[:-1], widths[1:], strict=True)
-        ]
+        self.dense = [layers.Dense(*pair, multiplier=SLOW, rng=rng, dtype=dtype) for pair in itertools.pairwise(widths)]
         self.label_weight = None
         if options["labels"]:
-            self.label_weight = self.add_weight(
-                shape=(options["labels"], self.latent_dim), initializer=_normal(rng), name="label_weight"
-            )
-        self.w_avg = self.add_weight(shape=(style_dim,), initializer="zeros", trainable=False, name="w_avg")
+            self.label_weight = self._variable((options["labels"], self.latent_dim), _normal(rng), "label_weight")
+        self.w_avg = self._variable((style_dim,), "zeros", "w_avg")
+        self.w_avg.trainable = False
 
         before = self._channels(4)
-        self.constant = self.add_weight(shape=(1, 4, 4, before), initializer=_normal(rng), name="constant")
+        self.constant = self._variable((1, 4, 4, before), _normal(rng), "constant")
         self.convs = [layers.StyledConv(before, before, style_dim, 4, rng=rng, dtype=dtype)]
         self.to_rgb = [layers.ToRGB(before, style_dim, rng=rng, dtype=dtype)]
         side = 4
@@ -211,13 +211,13 @@ class Generator(_Network):
 
     def mapping(self, z: Any, labels: Any = None) -> keras.KerasTensor:
         """Map `(N, latent_dim)`, and labels `(N, labels)` if it has them, to w `(N, style_dim)`."""
-        x = ops.convert_to_tensor(z, self.compute_dtype)
+        x = ops.convert_to_tensor(z, self.variable_dtype)
         if (labels is None) != (self.label_weight is None):
             raise InputError(
                 f"the generator has {self.options['labels']} labels; give labels if and only if it has any"
             )
         if labels is not None:
-            embedded = ops.matmul(ops.convert_to_tensor(labels, self.compute_dtype), self.label_weight)
+            embedded = ops.matmul(ops.convert_to_tensor(labels, self.variable_dtype), self.label_weight)
             x = ops.concatenate([x, embedded], axis=1)
         x = layers.normalized(x)
         for layer in self.dense:
@@ -241,13 +241,12 @@ class Generator(_Network):
         tensor
             w_plus, `(N, num_layers, style_dim)`.
         """
-        w_plus = ops.repeat(ops.convert_to_tensor(w)[:, None], self.num_layers, axis=1)
+        w_plus = ops.repeat(ops.convert_to_tensor(w, self.variable_dtype)[:, None], self.num_layers, axis=1)
         if psi is None:
             return w_plus
         below = np.arange(self.num_layers) < (self.num_layers if cutoff is None else cutoff)
         share = ops.convert_to_tensor(np.where(below, psi, 1).astype(np.float32)[:, None], w_plus.dtype)
-        centre = ops.cast(self.w_avg, w_plus.dtype)
-        return centre + share * (w_plus - centre)
+        return self.w_avg + share * (w_plus - self.w_avg)
 
     def synthesis(self, w_plus: Any, noise: Any = None) -> keras.KerasTensor:
         """Draw images.
@@ -264,11 +263,11 @@ class Generator(_Network):
         tensor
             `(N, resolution, resolution, 3)`, about in [-1, 1].
         """
-        w_plus = ops.convert_to_tensor(w_plus, self.compute_dtype)
+        w_plus = ops.convert_to_tensor(w_plus, self.variable_dtype)
         styles = ops.unstack(w_plus, self.num_layers, axis=1)
         noise = [None] * len(self.convs) if noise is None else noise
-        constant = ops.cast(self.constant, self.compute_dtype)
-        x = ops.broadcast_to(constant, (ops.shape(w_plus)[0], *self.constant.shape[1:]))
+        x = ops.cast(self.constant, self.compute_dtype)
+        x = ops.broadcast_to(x, (ops.shape(w_plus)[0], *self.constant.shape[1:]))
         # a layer's style and noise have its own number; a ToRGB shares its style with the next first convolution
         x = self.convs[0](x, styles[0], noise[0])
         rgb = self.to_rgb[0](x, styles[1])
@@ -290,7 +289,7 @@ class Generator(_Network):
         if isinstance(seed, int):
             seed = keras.random.SeedGenerator(seed)
         sides = [conv.noise.shape[1] for conv in self.convs]
-        return [keras.random.normal((count, side, side, 1), dtype=self.compute_dtype, seed=seed) for side in sides]
+        return [keras.random.normal((count, side, side, 1), dtype=self.variable_dtype, seed=seed) for side in sides]
 
 
 @keras.saving.register_keras_serializable("enamel")
@@ -336,7 +335,7 @@ class Discriminator(_Network):
             raise InputError(
                 f"the discriminator has {self.options['labels']} labels; give them if and only if it has any"
             )
-        x = self.from_rgb(images)
+        x = self.from_rgb(ops.convert_to_tensor(images, self.variable_dtype))
         for conv, down, skip in self.blocks:
             x = down(conv(x)) + skip(x)
         x = self.conv(self.deviation(x))
