@@ -1,0 +1,120 @@
+"""Pictures that a generator learns from, and its batches: plain functions of the seed and the step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from enamel_lib import curation, images, sources
+from enamel_lib.errors import InputError
+from enamel_lib.stylegan2.augmentation import augment
+
+MIXING = 0.9  # share of pictures with two styles
+
+
+def load_pictures(source: str | Path) -> np.ndarray:
+    """Load the square pictures of a folder, or the simulated tiles.
+
+    Parameters
+    ----------
+    source
+        `simulated`: the unique tiles of the united dataset (`sources.default_root`: the user's own where there are
+        any). Otherwise a folder of pictures of one size; the middle square of each is taken.
+
+    Returns
+    -------
+    np.ndarray
+        `(N, side, side, 3)` uint8.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no pictures, or pictures of several sizes.
+    """
+    if source == "simulated":
+        root = sources.default_root()
+        return curation.load_tiles(curation.united_table(sources.load_sources(root)), root)
+    folder = Path(source)
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".tif", ".tiff", ".jpg"))
+    if not found:
+        raise InputError(f"{folder} holds no pictures (.png, .tif, .jpg); give a folder, or `simulated`")
+    squares = [_middle(images.read_image(path)) for path in found]
+    for path, square in zip(found, squares, strict=True):
+        if square.shape != squares[0].shape:
+            raise InputError(
+                f"{path} is {len(square)} px, but {found[0].name} {len(squares[0])} px; give them one size"
+            )
+    return np.stack(squares)
+
+
+def at_resolution(pictures: np.ndarray, resolution: int) -> np.ndarray:
+    """Square pictures `(N, side, side, 3)` uint8, averaged or blended to `resolution` pixels a side."""
+    return np.stack([images.resize(picture, resolution / len(picture)) for picture in pictures])
+
+
+def _middle(picture: np.ndarray) -> np.ndarray:
+    side = min(picture.shape[:2])
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches of one stage as a pure function of the step, so that any run of any part of them is the same.
+
+    Attributes
+    ----------
+    pictures
+        `(N, R, R, 3)` uint8.
+    stage
+        Settings of the stage (`recipe.load_recipe`).
+    network
+        Sizes of the network.
+    seed, number
+        Seed of the run and number of the stage: each stage has its own stream.
+    """
+
+    pictures: np.ndarray
+    stage: dict[str, Any]
+    network: dict[str, Any]
+    seed: int
+    number: int
+
+    def reals(self, step: int) -> np.ndarray:
+        """Augmented pictures of one step, `(batch_size, R, R, 3)` float32 in [-1, 1], in shuffled passes."""
+        size, count = self.stage["batch_size"], len(self.pictures)
+        at = step * size + np.arange(size)
+        passes = {epoch: self._rng(epoch, 0).permutation(count) for epoch in np.unique(at // count).tolist()}
+        chosen = np.array([passes[epoch][place] for epoch, place in zip(*divmod(at, count), strict=True)])
+        batch = augment(self.pictures[chosen], self._rng(step, 1), self.stage["augmentation"])
+        return batch.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+    def latents(self, step: int, use: int, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of latents and the layers where styles change from the first to the second.
+
+        Parameters
+        ----------
+        use
+            Number of the stream: 0 for the generator, 1 for the discriminator, 2 for path lengths.
+        share
+            Of the batch size.
+
+        Returns
+        -------
+        z, crossover
+            `(2, N, latent_dim)` float32, standard normal; `(N,)` int32 from 1 to the number of layers.
+        """
+        rng, count = self._rng(step, 2, use), int(self.stage["batch_size"] * share)
+        layers = 2 * int(np.log2(self.pictures.shape[1])) - 2
+        z = rng.standard_normal((2, count, self.network["latent_dim"]), np.float32)
+        crossover = np.where(rng.random(count) < MIXING, rng.integers(1, layers, count), layers)
+        return z, crossover.astype(np.int32)
+
+    def directions(self, step: int) -> np.ndarray:
+        """Noise images for the path lengths of half a batch, `(batch_size / 2, R, R, 3)` float32, standard normal."""
+        shape = (self.stage["batch_size"] // 2, *self.pictures.shape[1:])
+        return self._rng(step, 3).standard_normal(shape, np.float32)
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, self.number, *key))

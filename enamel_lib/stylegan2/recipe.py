@@ -1,0 +1,102 @@
+"""Recipes of generator training: one network, and stages that show it ever larger pictures.
+
+A recipe is a YAML file in `recipes/generator-*.yml`: sizes of the network, and `stages` that may override settings.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from enamel_lib.errors import InputError
+from enamel_lib.paths import PACKAGE
+from enamel_lib.stylegan2.augmentation import KINDS
+
+RECIPES = PACKAGE / "recipes"
+NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
+DEFAULTS = {
+    "precision": "float32",  # or mixed_bfloat16
+    "checkpoint_precision": "float32",  # float16 halves the file; a resumed run then differs by rounding
+    "augmentation": "orientation-true",
+    "batch_size": 32,
+    "learning_rate": 0.002,
+    "r1_gamma": 10.0,
+    "checkpoint_kimg": 4.0,  # also between rows of the history
+}
+STAGE = {"resolution", "kimg"}  # what every stage must name
+
+
+def load_recipe(
+    recipe: str | Path | dict[str, Any], *, resolution: int | None = None, kimg: float | None = None
+) -> dict[str, Any]:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe (`cpu`, `gpu`, `quick`), path of a YAML file, or the settings themselves.
+    resolution
+        Leave out the stages above it, px; the recipe must have a stage of it.
+    kimg
+        Thousands of pictures to show in the last stage, instead of what the recipe says.
+
+    Returns
+    -------
+    dict
+        `name`; `network`, arguments of `build_generator`; `stages`: one complete dictionary each, with the keys of
+        `DEFAULTS`, `resolution` (px) and `kimg`.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or a key or value in it is wrong.
+    """
+    given = dict(recipe) if isinstance(recipe, dict) else _read(recipe)
+    name, network, stages = given.pop("name", "own"), given.pop("network", {}), given.pop("stages", None)
+    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"recipe {name!r} has no list of `stages`; give each a `resolution` and a number of `kimg`")
+    if unknown := set(network) - set(NETWORK):
+        raise InputError(f"recipe {name!r}: network has the unknown {', '.join(sorted(unknown))}")
+    stages = [DEFAULTS | given | stage for stage in stages]
+    for before, stage in zip([None, *stages], stages, strict=False):
+        _check(stage, before, name)
+    if resolution is not None:
+        stages = [stage for stage in stages if stage["resolution"] <= resolution]
+        if not stages or stages[-1]["resolution"] != resolution:
+            raise InputError(f"recipe {name!r} has no stage of {resolution} px; choose another, or write a recipe")
+    if kimg is not None:
+        stages[-1] = stages[-1] | {"kimg": kimg}
+    return {"name": name, "network": NETWORK | network, "stages": stages}
+
+
+def _read(recipe: str | Path) -> dict[str, Any]:
+    path = Path(recipe) if Path(recipe).suffix else RECIPES / f"generator-{recipe}.yml"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem.removeprefix("generator-") for p in RECIPES.glob("generator-*.yml")))
+        raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
+    try:
+        given = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
+    return {"name": path.stem.removeprefix("generator-")} | (given if isinstance(given, dict) else {})
+
+
+def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> None:
+    if unknown := set(stage) ^ (set(DEFAULTS) | STAGE):
+        raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
+    choices = {
+        "precision": ("float32", "mixed_bfloat16"),
+        "checkpoint_precision": ("float32", "float16"),
+        "augmentation": KINDS,
+    }
+    for key, value in stage.items():
+        if key in choices:
+            good, wanted = value in choices[key], f"one of {', '.join(choices[key])}"
+        elif key in ("batch_size", "resolution"):
+            good, wanted = isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0"
+        else:
+            good, wanted = isinstance(value, int | float) and value > 0, "a number above 0"
+        if not good:
+            raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
+    if before is not None and stage["resolution"] not in (before["resolution"], 2 * before["resolution"]):
+        raise InputError(f"recipe {name!r}: a stage has the resolution of the one before, or twice it")

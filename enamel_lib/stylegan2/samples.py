@@ -1,0 +1,59 @@
+"""Look at a generator while it trains: draw pictures, arrange them in a grid, compare them with real ones."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from enamel_lib import microstructure, pic
+from enamel_lib.stylegan2.networks import Generator
+
+AT_ONCE = 16
+
+
+def draw(generator: Generator, z: np.ndarray, psi: float | None = None) -> np.ndarray:
+    """Pictures `(N, R, R, 3)` uint8 of latents `(N, latent_dim)`; `psi` truncates."""
+    parts = np.array_split(z, -(-len(z) // AT_ONCE))
+    return np.concatenate([to_uint8(generator(part, psi=psi)) for part in parts])
+
+
+def to_uint8(drawn: Any) -> np.ndarray:
+    """Bytes of a generator's colours in about [-1, 1]; what lies beyond is cut off."""
+    values = np.array(ops.convert_to_numpy(ops.cast(drawn, "float32")))
+    return np.clip(values * 127.5 + 128, 0, 255).astype(np.uint8)
+
+
+def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures `(N, R, R, 3)` as one, `columns` of them in a row; N is a multiple of that."""
+    count, side = pictures.shape[:2]
+    rows = pictures.reshape(count // columns, columns, *pictures.shape[1:])
+    return rows.swapaxes(1, 2).reshape(count // columns * side, columns * side, 3)
+
+
+def distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """How far pictures are from real ones, `(N, R, R, 3)` uint8 each; 0 for sets with the same averages.
+
+    Returns
+    -------
+    dict
+        `hue` and `spectrum` (total variation), `lag_misorientation` (largest relative difference of a lag's mean).
+    """
+    (hue, spectrum, lag), (real_hue, real_spectrum, real_lag) = _averages(made), _averages(real)
+    return {
+        "hue": microstructure.total_variation(hue, real_hue),
+        "spectrum": microstructure.total_variation(spectrum, real_spectrum),
+        "lag_misorientation": float(np.abs(lag / real_lag - 1).max()),
+    }
+
+
+def _averages(pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+    lags = tuple(lag for lag in microstructure.LAGS_PX if 4 * lag <= pictures.shape[1])
+    each = [
+        (
+            microstructure.hue_histogram(picture),
+            microstructure.radial_spectrum(picture)[1],
+            microstructure.lag_misorientation(pic.to_director(*pic.decode(picture)), lags),
+        )
+        for picture in pictures
+    ]
+    return tuple(np.mean(measure, axis=0) for measure in zip(*each, strict=True))

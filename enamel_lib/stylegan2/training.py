@@ -1,0 +1,261 @@
+"""Training of a StyleGAN2 from a recipe: alternating steps, lazy regularisation, moving average, checkpoints.
+
+As `training_run` does for the indenter: all that changes is in one checkpoint file that is replaced in one go, and
+batches follow from seed and step, so a run that was killed and resumed ends like one that was not.
+"""
+
+import hashlib
+import json
+import math
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+from PIL import Image
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError, ModelError
+from enamel_lib.stylegan2 import losses
+from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
+from enamel_lib.stylegan2.networks import build_discriminator, build_generator
+from enamel_lib.stylegan2.pictures import Batches, at_resolution
+from enamel_lib.stylegan2.samples import distances, draw, grid
+from enamel_lib.stylegan2.steps import make_step
+from enamel_lib.trainable import assign, values_of
+
+CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
+PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
+PATH_WEIGHT = 2.0
+HALF_LIFE, EARLY = 10_000, 0.05  # of the moving average: pictures, and at most this share of those seen so far
+GRID = (4, 6)  # rows and columns of the sample grid
+JUDGED = 48  # pictures that the measures of the history compare
+REPORTED = ("loss_g", "loss_d", "score_real", "score_fake", "r1", "path_length")  # means of each row of the history
+Progress = Callable[[int, int], None]
+
+
+class Run:
+    """One training: its pictures, its recipe and the state that a checkpoint holds.
+
+    Parameters
+    ----------
+    pictures
+        `(N, side, side, 3)` uint8 of any side.
+    recipe
+        From `recipe.load_recipe`.
+    seed
+        Of first weights, batches and latents.
+    out
+        Folder of the checkpoint, the history and the sample grids.
+    resume
+        Go on from the checkpoint in `out`; start where there is none.
+
+    Raises
+    ------
+    InputError
+        If `out` holds a checkpoint and `resume` is false.
+    ModelError
+        If the checkpoint is damaged, or of another network, seed or pictures.
+    """
+
+    def __init__(
+        self, pictures: np.ndarray, recipe: dict[str, Any], *, out: Path, seed: int = 0, resume: bool = False
+    ) -> None:
+        self.pictures, self.recipe, self.seed, self.out = pictures, recipe, seed, out
+        steps = [math.ceil(1000 * stage["kimg"] / stage["batch_size"]) for stage in recipe["stages"]]
+        self.ends = np.cumsum(steps).tolist()
+        self.step, self.seen, self.history = 0, 0, []
+        self._mean_path = keras.Variable(0.0, trainable=False)
+        self._noise = keras.random.SeedGenerator(seed)
+        if not (out / CHECKPOINT).exists():
+            self._enter(0)
+        elif resume:
+            self._restore(out / CHECKPOINT)
+        else:
+            raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")
+
+    def fit(self, progress: Progress | None = None) -> None:
+        """Train to the end of the recipe; `progress` hears of the pictures shown and of all to show."""
+        every_stage = self.recipe["stages"]
+        total = sum(math.ceil(1000 * s["kimg"] / s["batch_size"]) * s["batch_size"] for s in every_stage)
+        while self.step < self.ends[-1]:
+            if self.step >= self.ends[self.number]:
+                self._enter(self.number + 1)
+            every = max(1, round(1000 * self.stage["checkpoint_kimg"] / self.stage["batch_size"]))
+            reports, began = [], time.perf_counter()
+            for _ in range(min(every, self.ends[self.number] - self.step)):
+                reports.append(self._advance())
+                if progress:
+                    progress(self.seen, total)
+            self._write_down(reports, time.perf_counter() - began)
+
+    def _enter(self, number: int) -> None:
+        """Make networks, optimizers and compiled steps of a stage; weights go on from the one before."""
+        before = (self.G, self.average, self.D) if hasattr(self, "G") else None
+        self.number, self.stage = number, self.recipe["stages"][number]
+        size, network, seed = self.stage["resolution"], self.recipe["network"], self.seed + number
+        self.batches = Batches(at_resolution(self.pictures, size), self.stage, network, self.seed, number)
+        widths = {key: network[key] for key in ("fmap_base", "fmap_max")}
+        self.G = build_generator(size, **network, dtype=self.stage["precision"], seed=seed)
+        self.average = build_generator(size, **network, dtype="float32", seed=seed)
+        self.D = build_discriminator(size, **widths, dtype=self.stage["precision"], seed=seed)
+        if before and before[0].resolution == size:
+            for new, old in zip((self.G, self.average, self.D), before, strict=True):
+                assign(new.variables, values_of(old.variables))
+        elif before:
+            grow_generator(before[0], self.G)
+            grow_generator(before[1], self.average)
+            grow_discriminator(before[2], self.D, self.batches.reals(0))
+        rate = self.stage["learning_rate"]
+        self.optimizers = losses.adam(rate, PATH_EVERY), losses.adam(rate, R1_EVERY)
+        for optimizer, model in zip(self.optimizers, (self.G, self.D), strict=True):
+            optimizer.build(model.trainable_variables)
+        self._steps = self._compile()
+
+    def _compile(self) -> dict[str, Callable]:
+        G, D, gamma, noise = self.G, self.D, self.stage["r1_gamma"], self._noise
+
+        def fakes(z: Any, crossover: Any) -> tuple[Any, Any]:
+            styles, mean = losses.mixed_styles(G, z, crossover)
+            return G.synthesis(styles, G.random_noise(z.shape[1], noise)), mean
+
+        def generator(z: Any, crossover: Any) -> tuple[Any, Any]:
+            drawn, mean = fakes(z, crossover)
+            loss = losses.generator_loss(D(drawn))
+            return loss, (loss, mean)
+
+        def path(z: Any, crossover: Any, directions: Any) -> tuple[Any, Any]:
+            styles, _ = losses.mixed_styles(G, z, crossover)
+            drawn_noise = G.random_noise(z.shape[1], noise)
+            lengths = losses.path_lengths(lambda w: G.synthesis(w, drawn_noise), styles, directions)
+            mean = self._mean_path + losses.PATH_DECAY * (ops.mean(lengths) - self._mean_path)
+            penalty = ops.mean(ops.square(lengths - ops.stop_gradient(mean)))
+            return PATH_EVERY * PATH_WEIGHT * penalty, (mean, ops.mean(lengths))
+
+        def discriminator(z: Any, crossover: Any, reals: Any) -> tuple[Any, Any]:
+            drawn, _ = fakes(z, crossover)
+            of_real, of_fake = D(reals), D(drawn)
+            loss = losses.discriminator_loss(of_real, of_fake)
+            return loss, (loss, ops.mean(of_real), ops.mean(of_fake))
+
+        def r1(reals: Any) -> tuple[Any, Any]:
+            norm = ops.mean(losses.r1(D, reals))
+            return R1_EVERY * gamma / 2 * norm, norm
+
+        of_g, of_d = G.trainable_variables, D.trainable_variables
+        rest = [*G.non_trainable_variables, noise.state]
+        for_g, for_d = self.optimizers
+        return {
+            "generator": make_step(generator, for_g, of_g, [*rest, *of_d]),
+            "path": make_step(path, for_g, of_g, [*rest, self._mean_path]),
+            "discriminator": make_step(discriminator, for_d, of_d, [*rest, *of_g]),
+            "r1": make_step(r1, for_d, of_d),
+        }
+
+    def _advance(self) -> dict[str, Any]:
+        """Train both networks on one batch."""
+        at = self.step - (self.ends[self.number - 1] if self.number else 0)
+        self._noise.state.assign(np.array([self.seed, 1000 * self.step]))
+        loss_g, mean_style = self._steps["generator"](*self.batches.latents(at, 0))
+        self.G.w_avg.assign(mean_style + losses.W_AVG_DECAY * (self.G.w_avg - mean_style))
+        report = {"loss_g": loss_g}
+        if at % PATH_EVERY == 0:
+            latents = self.batches.latents(at, 2, share=0.5)
+            mean, report["path_length"] = self._steps["path"](*latents, self.batches.directions(at))
+            self._mean_path.assign(mean)
+        reals = self.batches.reals(at)
+        of_d = self._steps["discriminator"](*self.batches.latents(at, 1), reals)
+        report |= dict(zip(("loss_d", "score_real", "score_fake"), of_d, strict=True))
+        if at % R1_EVERY == 0:
+            report["r1"] = self._steps["r1"](reals)
+        self.step, self.seen = self.step + 1, self.seen + len(reals)
+        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, EARLY * self.seen)))
+        return report
+
+    def _follow(self, keep: float) -> None:
+        """Move the average towards the generator."""
+        for mine, theirs in zip(self.average.trainable_variables, self.G.trainable_variables, strict=True):
+            mine.assign(theirs + keep * (mine - theirs))
+        self.average.w_avg.assign(self.G.w_avg.value)
+
+    def _write_down(self, reports: list[dict[str, Any]], seconds: float) -> None:
+        """Add a row to the history, draw the sample grid, and save it all."""
+        means = pd.DataFrame([{k: float(ops.convert_to_numpy(v)) for k, v in r.items()} for r in reports]).mean()
+        if not np.isfinite(means.dropna()).all():
+            raise ModelError(f"training diverged before step {self.step}; lower learning_rate or raise r1_gamma")
+        rng = np.random.default_rng(self.seed)
+        made = draw(self.average, rng.standard_normal((JUDGED, self.average.latent_dim), np.float32))
+        real = self.batches.pictures[rng.permutation(len(self.batches.pictures))[:JUDGED]]
+        shown = len(reports) * self.stage["batch_size"]
+        self.history.append(
+            {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
+            | {name: float(means.get(name, np.nan)) for name in REPORTED}
+            | distances(made, real)
+            | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
+        )
+        with paths.atomic(self.out / SAMPLES / f"{round(self.seen / 1000):06d}.png") as temporary:
+            Image.fromarray(grid(made[: GRID[0] * GRID[1]], GRID[1])).save(temporary)
+        self._save()
+
+    def _state(self) -> dict[str, list[keras.Variable]]:
+        """Give all variables that a checkpoint holds; Adam's first moments are of no use without momentum."""
+        models = {"G": self.G, "average": self.average, "D": self.D}
+        return {name: model.variables for name, model in models.items()} | {
+            f"moments_{name}": [v for v in optimizer.variables if v.path.endswith("_velocity")]
+            for name, optimizer in zip("GD", self.optimizers, strict=True)
+        }
+
+    def _save(self) -> None:
+        about = {
+            "step": self.step,
+            "seen": self.seen,
+            "number": self.number,
+            "mean_path": float(ops.convert_to_numpy(self._mean_path.value)),
+            "iterations": [int(optimizer.iterations.value) for optimizer in self.optimizers],
+            "history": self.history,
+            "of": self._identity(),
+        }
+        arrays = {"about": np.array(json.dumps(about))}
+        for kind, variables in self._state().items():
+            for index, value in enumerate(values_of(variables)):
+                value = np.sqrt(value) if kind.startswith("moments") else value  # fits float16
+                arrays[f"{kind}_{index}"] = value.astype(self.stage["checkpoint_precision"])
+        with paths.atomic(self.out / CHECKPOINT) as temporary:
+            np.savez(temporary, **arrays)
+        with paths.atomic(self.out / HISTORY) as temporary:
+            pd.DataFrame(self.history).to_csv(temporary, index=False, float_format="%.6g")
+
+    def _restore(self, path: Path) -> None:
+        """Go to where a checkpoint was written."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(str(arrays["about"]))
+                saved = {name: arrays[name] for name in arrays.files if name != "about"}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
+        self.step, self.seen, self.history = about["step"], about["seen"], about["history"]
+        self._enter(about["number"])
+        for key, now in self._identity().items():
+            if about["of"][key] != now:
+                raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")
+        for kind, variables in self._state().items():
+            values = [saved[f"{kind}_{index}"].astype(np.float32) for index in range(len(variables))]
+            assign(variables, [np.square(v) for v in values] if kind.startswith("moments") else values)
+        for optimizer, count in zip(self.optimizers, about["iterations"], strict=True):
+            optimizer.iterations.assign(count)
+        self._mean_path.assign(about["mean_path"])
+
+    def _identity(self) -> dict[str, Any]:
+        """What must not change on the way; the running stage may be cut short or prolonged, coming ones changed."""
+        *done, running = self.recipe["stages"][: self.number + 1]
+        return {
+            "network": self.recipe["network"],
+            "stages": [*done, {key: value for key, value in running.items() if key != "kimg"}],
+            "seed": self.seed,
+            "pictures": hashlib.sha256(np.ascontiguousarray(self.pictures).data).hexdigest(),
+        }
