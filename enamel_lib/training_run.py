@@ -120,7 +120,6 @@ class Run:
         """What a model card says of the run."""
         history = pd.DataFrame(self.history)
         best = history[history["best"]].iloc[-1]
-        backend = keras.backend.backend()
         return {
             "recipe": self.recipe,
             "optimizer": "Ranger",
@@ -133,14 +132,7 @@ class Run:
             "train_rows": len(self.rows),
             "train_tiles": self.rows["tile_id"].nunique(),
             "data_sha256": self.data_sha256,
-            "hardware": {
-                "processor": _processor(),
-                "cores": os.cpu_count(),
-                "devices": keras.distribution.list_devices(),
-            },
-            "versions": {"python": platform.python_version(), "backend": backend}
-            | {package: version(package) for package in ("keras", backend, "numpy")},
-        }
+        } | made_with()
 
     def _start(self, stage: dict[str, Any], first: int, last: int) -> keras.Model:
         """Give the network of a stage, compiled, with the weights and the optimizer as the run has them."""
@@ -262,6 +254,14 @@ def _digest(tiles: np.ndarray, rows: pd.DataFrame) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(tiles).data)
     digest.update(rows.to_csv(index=False).encode())
     return digest.hexdigest()
+
+
+def made_with() -> dict[str, dict[str, Any]]:
+    """Hardware and versions of this process, for a model card."""
+    backend = keras.backend.backend()
+    hardware = {"processor": _processor(), "cores": os.cpu_count(), "devices": keras.distribution.list_devices()}
+    versions = {package: version(package) for package in ("keras", backend, "numpy")}
+    return {"hardware": hardware, "versions": {"python": platform.python_version(), "backend": backend} | versions}
 
 
 def _processor() -> str:

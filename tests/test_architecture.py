@@ -36,6 +36,7 @@ FLOORS = (
         "orientation_saliency",
         "sensitivity",
         "generators",
+        "generator_metrics",
         "evolve",
         "breeding",
         "searches",
@@ -49,6 +50,8 @@ FLOORS = (
         "map_plots",
         "explain_plots",
         "design_plots",
+        "generator_plots",
+        "design_commands",
         "report",
         "notebooks",
         "console",
@@ -124,7 +127,7 @@ assert not {"tensorflow", "keras", "matplotlib", "jax", "torch"} & set(sys.modul
 @pytest.mark.parametrize("floor", [0, 1, 2, 5])
 def test_only_models_load_a_network_library(floor):
     """The data side of the house, and the command line before a command runs, need neither Keras nor matplotlib."""
-    heavy_by_trade = {"optimizers", "plots", "map_plots", "explain_plots", "design_plots", "doctor"}
+    heavy_by_trade = {"optimizers", "plots", "map_plots", "explain_plots", "design_plots", "generator_plots", "doctor"}
     names = [room(path) for path in MODULES if FLOOR_OF[room(path)] == floor and room(path) not in heavy_by_trade]
     code = f"""
 import importlib, sys

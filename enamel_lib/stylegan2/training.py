@@ -28,10 +28,10 @@ from enamel_lib.stylegan2.pictures import Batches, at_resolution
 from enamel_lib.stylegan2.samples import distances, draw, grid
 from enamel_lib.stylegan2.steps import make_step
 from enamel_lib.trainable import assign, values_of
+from enamel_lib.training_run import made_with
 
 CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
 PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
-PATH_WEIGHT = 2.0
 HALF_LIFE, EARLY = 10_000, 0.05  # of the moving average: pictures, and at most this share of those seen so far
 GRID = (4, 6)  # rows and columns of the sample grid
 JUDGED = 48  # pictures that the measures of the history compare
@@ -94,6 +94,20 @@ class Run:
                     progress(self.seen, total)
             self._write_down(reports, time.perf_counter() - began)
 
+    def facts(self) -> dict[str, Any]:
+        """Give what a model card says of the run so far."""
+        history = pd.DataFrame(self.history)
+        shown = history["kimg"].diff().fillna(history["kimg"])
+        return {
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "kimg": shown.groupby(history["resolution"]).sum().to_dict(),  # by resolution
+            "seconds": round(float(history["seconds"].sum()), 1),
+            "last_measures": {key: float(history[key].iloc[-1]) for key in ("hue", "spectrum", "lag_misorientation")},
+            "pictures": len(self.pictures),
+            "pictures_sha256": self._identity()["pictures"],
+        } | made_with()
+
     def _enter(self, number: int) -> None:
         """Make networks, optimizers and compiled steps of a stage; weights go on from the one before."""
         before = (self.G, self.average, self.D) if hasattr(self, "G") else None
@@ -118,7 +132,8 @@ class Run:
         self._steps = self._compile()
 
     def _compile(self) -> dict[str, Callable]:
-        G, D, gamma, noise = self.G, self.D, self.stage["r1_gamma"], self._noise
+        G, D, noise = self.G, self.D, self._noise
+        gamma, path_weight = self.stage["r1_gamma"], self.stage["path_weight"]
 
         def fakes(z: Any, crossover: Any) -> tuple[Any, Any]:
             styles, mean = losses.mixed_styles(G, z, crossover)
@@ -135,7 +150,7 @@ class Run:
             lengths = losses.path_lengths(lambda w: G.synthesis(w, drawn_noise), styles, directions)
             mean = self._mean_path + losses.PATH_DECAY * (ops.mean(lengths) - self._mean_path)
             penalty = ops.mean(ops.square(lengths - ops.stop_gradient(mean)))
-            return PATH_EVERY * PATH_WEIGHT * penalty, (mean, ops.mean(lengths))
+            return PATH_EVERY * path_weight * penalty, (mean, ops.mean(lengths))
 
         def discriminator(z: Any, crossover: Any, reals: Any) -> tuple[Any, Any]:
             drawn, _ = fakes(z, crossover)
@@ -164,7 +179,7 @@ class Run:
         loss_g, mean_style = self._steps["generator"](*self.batches.latents(at, 0))
         self.G.w_avg.assign(mean_style + losses.W_AVG_DECAY * (self.G.w_avg - mean_style))
         report = {"loss_g": loss_g}
-        if at % PATH_EVERY == 0:
+        if self.stage["path_weight"] and at % PATH_EVERY == 0:
             latents = self.batches.latents(at, 2, share=0.5)
             mean, report["path_length"] = self._steps["path"](*latents, self.batches.directions(at))
             self._mean_path.assign(mean)
@@ -185,8 +200,8 @@ class Run:
 
     def _write_down(self, reports: list[dict[str, Any]], seconds: float) -> None:
         """Add a row to the history, draw the sample grid, and save it all."""
-        means = pd.DataFrame([{k: float(ops.convert_to_numpy(v)) for k, v in r.items()} for r in reports]).mean()
-        if not np.isfinite(means.dropna()).all():
+        each = pd.DataFrame([{k: float(ops.convert_to_numpy(v)) for k, v in r.items()} for r in reports])
+        if not np.isfinite(each[["loss_g", "loss_d"]]).all(axis=None):
             raise ModelError(f"training diverged before step {self.step}; lower learning_rate or raise r1_gamma")
         rng = np.random.default_rng(self.seed)
         made = draw(self.average, rng.standard_normal((JUDGED, self.average.latent_dim), np.float32))
@@ -194,7 +209,7 @@ class Run:
         shown = len(reports) * self.stage["batch_size"]
         self.history.append(
             {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
-            | {name: float(means.get(name, np.nan)) for name in REPORTED}
+            | {name: float(each[name].mean()) if name in each else None for name in REPORTED}
             | distances(made, real)
             | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
         )
