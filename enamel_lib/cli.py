@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from enamel_lib import console, paths
+from enamel_lib import console, design_commands, paths
 from enamel_lib.errors import EnamelError
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The open virtual indenter: hardness of tooth enamel from its crystal-orientation map.",
 )
+
+app.add_typer(design_commands.commands)
 
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
