@@ -114,13 +114,15 @@ def lags_of(pictures: np.ndarray) -> tuple[int, ...]:
 def orientation_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Earth mover's distance of the orientations in two sets of pictures: mean angle to turn axes by, degrees.
 
-    Axes are binned in phi and gamma; the cost between bins is the angle between the axes in their middles.
+    Axes are binned in phi and gamma; the cost between bins is the angle between the axes in their middles, by the
+    nearer of the two branches, since the sign of gamma is unknown.
     """
     shares = [_orientations(pictures) for pictures in (a, b)]
     phi = (np.arange(PHI_BINS) + 0.5) * 180 / PHI_BINS - 90
     gamma = (np.arange(GAMMA_BINS) + 0.5) * 90 / GAMMA_BINS
-    axes = pic.to_director(*(grid.ravel() for grid in np.meshgrid(phi, gamma, indexing="ij")))
-    cost = pic.misorientation(axes[:, None], axes[None])
+    middles = [grid.ravel() for grid in np.meshgrid(phi, gamma, indexing="ij")]
+    axes, branch = pic.to_director(*middles), pic.to_director(*middles, sign=-1)
+    cost = np.minimum(pic.misorientation(axes[:, None], axes), pic.misorientation(axes[:, None], branch))
     bins = len(axes)
     leaving, arriving = np.kron(np.eye(bins), np.ones(bins)), np.tile(np.eye(bins), bins)
     solved = optimize.linprog(cost.ravel(), A_eq=np.vstack([leaving, arriving]), b_eq=np.concatenate(shares))
@@ -160,6 +162,11 @@ def precision_recall(made: np.ndarray, real: np.ndarray) -> tuple[float, float]:
     cross = spatial.distance.cdist(made, real)
     reach = [np.sort(spatial.distance.cdist(x, x))[:, NEIGHBOURS] for x in (made, real)]  # place 0 is the sample itself
     return float((cross <= reach[1]).any(axis=1).mean()), float((cross <= reach[0][:, None]).any(axis=0).mean())
+
+
+def spread(features: np.ndarray) -> float:
+    """Mean distance between the features `(N, F)` of two pictures of a sample."""
+    return float(spatial.distance.pdist(features).mean())
 
 
 def nearest(made: np.ndarray, real: np.ndarray, *, apart: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
