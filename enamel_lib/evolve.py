@@ -137,7 +137,7 @@ class GeneticAlgorithm:
             self.newcomers = breeding.added(self.rules, self.codes, convergence, self.rng)
         return self.newcomers
 
-    def tell(self, hardness: np.ndarray) -> None:
+    def tell(self, hardness: np.ndarray, pictures: np.ndarray | None = None) -> None:
         """Let the newcomers compete."""
         generation = len(self.trace["hardness"])
         operators = np.arange(1, NEWCOMERS + 1) if generation else np.zeros(POPULATION, int)

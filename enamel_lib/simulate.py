@@ -102,7 +102,7 @@ def section(
 
     depth_map = np.clip(texture.depth + (x + y - x[-1] / 2 - y[0, -1] / 2) * 0.7 / ENAMEL_THICKNESS_UM, 0, 1)
     director, region = _crystals(x, y, pixel, texture, rng)
-    misorientation = _local_misorientation(director, pixel)
+    misorientation = local_misorientation(director, pixel)
     rgb = _render(director, pixel, rng)
     cos_psi = pic.to_sample_frame(director)[..., 2]
     felt_depth = 0.5 if world == "visible" else depth_map
@@ -177,7 +177,8 @@ def _noise(shape, pixel: float, lengths, angle: float, count: int, rng) -> np.nd
     return field[:, : shape[0], : shape[1]]
 
 
-def _local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
+def local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
+    """Local mean misorientation of neighbours 60 nm apart, `(H, W)` degrees, for pixels of so many micrometres."""
     lag = max(1, round(law.MISORIENTATION_LAG_UM / pixel))
     angle = np.zeros(director.shape[:2], np.float32)
     count = np.zeros(director.shape[:2], np.float32)

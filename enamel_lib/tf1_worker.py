@@ -209,6 +209,7 @@ class Generator:
 def import_tensorflow():
     """Import TensorFlow without its chatter, after checking that it is the one this file is written for."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ.pop("TF2_BEHAVIOR", None)  # inherited from a process with TensorFlow 2, it would forbid graphs
     warnings.simplefilter("ignore")
     wanted = "the worker needs Python 3.6 or 3.7 with TensorFlow 1.14"
     if sys.version_info[:2] not in PYTHONS:

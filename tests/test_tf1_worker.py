@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enamel_lib import paths, tf1_client, tf1_worker
+from enamel_lib import evolve, paths, tf1_client, tf1_worker
 from enamel_lib.errors import EngineError, InputError, ModelError
 
 FIXTURES = paths.SHARED / "stylegan2"
@@ -64,6 +64,28 @@ class TestReference:
         generator, expected = reference
         z = np.repeat(expected["z"], 5, axis=0)
         assert (generator.generate(z)[::5] == generator.generate(expected["z"])).all()
+
+    def test_an_evolution_goes_as_with_keras(self, reference):
+        """Generation by generation the same survivors, and their hardness to what a rounded pixel can change."""
+        from enamel_lib.stylegan2 import import_snapshot
+
+        generator, _ = reference
+        *_, average = import_snapshot(generator.snapshot)
+
+        def keras_generate(codes):
+            image = np.asarray(average(codes.astype(np.float32)))
+            return np.clip(image * 127.5 + 128, 0, 255).astype(np.uint8)
+
+        def evaluate(pictures):
+            return 2 + pictures.mean(axis=(1, 2)) @ [0.012, 0.008, -0.004]
+
+        settings = {"latent_dim": generator.latent_dim, "generations": 20}
+        for protocol in ("audited", "paper"):
+            ours = evolve.evolve(generator.generate, evaluate, 3.6, protocol=protocol, **settings)
+            theirs = evolve.evolve(keras_generate, evaluate, 3.6, protocol=protocol, **settings)
+            np.testing.assert_array_equal(ours.born, theirs.born)
+            np.testing.assert_array_equal(ours.operators, theirs.operators)
+            np.testing.assert_allclose(ours.hardness, theirs.hardness, atol=1e-4)
 
     def test_a_damaged_snapshot_is_refused(self, tmp_path):
         (tmp_path / "cut.pkl").write_bytes((FIXTURES / "tiny64.pkl").read_bytes()[:5000])

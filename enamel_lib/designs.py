@@ -1,0 +1,99 @@
+"""Evolved pictures as designs: their hardness by the network and by the law, how they differ, how far a search can reach.
+
+The law is an oracle that the paper lacked: it reads orientations off the picture and knows how the simulator makes
+hardness of them. It cannot see depth or regions, so it says how designs compare, not their level.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from enamel_lib import evolve, generator_metrics, gradients, pic, searches, simulate
+from enamel_lib import hardness_law as law
+from enamel_lib.images import TILE
+
+if TYPE_CHECKING:
+    import keras
+
+    from enamel_lib.engines import Predictor
+
+PIXEL_UM = 0.06  # of a tile, and of what a generator that learnt from tiles draws, once it has their size
+REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
+
+
+def evaluator(predictor: "Predictor") -> searches.Evaluate:
+    """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
+    return lambda pictures: predictor(generator_metrics.enlarge(pictures, predictor.size))
+
+
+def law_hardness(pictures: np.ndarray) -> np.ndarray:
+    """Hardness that the simulator's law gives to orientations as they are read off pictures.
+
+    All crystals count as rod heads at half depth; both signs of the off-plane angle are averaged. Pictures that the
+    generator smoothed show less misorientation than the enamel it learnt from, so compare like with like.
+
+    Parameters
+    ----------
+    pictures
+        `(N, H, W, 3)` uint8, each 12 um wide.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(N,)` GPa, means over the pictures.
+    """
+    found = []
+    for tile in generator_metrics.enlarge(pictures):
+        phi, gamma = pic.decode(tile)
+        for sign in (1, -1):
+            director = pic.to_director(phi, gamma, sign)
+            turn = simulate.local_misorientation(director, PIXEL_UM)
+            region = np.full(turn.shape, law.HEAD)
+            cos_psi = pic.to_sample_frame(director)[..., 2]
+            found.append(law.hardness(0.5, cos_psi, turn, region, pixel_size_um=PIXEL_UM).mean())
+    return np.reshape(found, (-1, 2)).mean(axis=1)
+
+
+def misorientation(pictures: np.ndarray) -> np.ndarray:
+    """Mean misorientation of neighbours 60 nm apart, `(N,)` degrees, of pictures each 12 um wide."""
+    tiles = generator_metrics.enlarge(pictures)
+    return np.array([simulate.local_misorientation(pic.to_director(*pic.decode(t)), PIXEL_UM).mean() for t in tiles])
+
+
+def diversity(pictures: np.ndarray) -> float:
+    """Mean distance of two pictures of a set: root mean square difference of colours at 16 px a side, 0 to 255."""
+    apart = np.eye(len(pictures), dtype=bool)
+    small = generator_metrics.enlarge(pictures, generator_metrics.COARSE).reshape(len(pictures), -1).astype(float)
+    return float(np.sqrt(((small[:, None] - small) ** 2).mean(axis=-1))[~apart].mean())
+
+
+def reach(
+    generate: searches.Generate, evaluate: searches.Evaluate, *, latent_dim: int, generations: int = 40, seed: int = 0
+) -> tuple[float, float]:
+    """Softest and hardest picture that short searches find, GPa; the generator may hold some beyond."""
+    low, high = evolve.evolve(generate, evaluate, REACH, latent_dim=latent_dim, generations=generations, seed=seed)
+    return low.best_hardness, high.best_hardness
+
+
+def slope(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> searches.Slope:
+    """Gradient of the distance from a target with respect to the code, through generator and indenter.
+
+    Parameters
+    ----------
+    network
+        Codes `(N, latent_dim)` to pictures `(N, H, W, 3)`, -1 to 1.
+    indenter
+        Tiles `(N, 200, 200, 3)` in 0 to 1 to `(N, 1)` GPa.
+    """
+    import keras
+
+    code = keras.Input((latent_dim,))
+    picture = keras.ops.clip(network(code) * 0.5 + 0.5, 0.0, 1.0)
+    tile = keras.layers.Resizing(TILE, TILE)(picture)
+    gradient = gradients.input_gradient(keras.Model(code, indenter(tile)))
+
+    def distance(codes: np.ndarray, target: float) -> np.ndarray:
+        hardness, down = gradient(codes)
+        return np.sign(hardness - target)[:, None] * down
+
+    return distance
