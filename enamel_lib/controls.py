@@ -50,7 +50,7 @@ def block_shuffled(image: np.ndarray, *, seed: int, block: int = 25) -> np.ndarr
 
 
 def phase_randomized(image: np.ndarray, *, seed: int) -> np.ndarray:
-    """The same spectra of red, green and blue, and between them, with random phases; what leaves 0 to 255 is clipped."""
+    """Random phases, the same spectra of red, green and blue and between them; what leaves 0 to 255 is clipped."""
     noise = np.random.default_rng(seed).standard_normal(image.shape[:2])
     turn = np.exp(1j * np.angle(np.fft.rfft2(noise)))  # the phases of a real picture, so that the result is real
     turn[0, 0] = 1  # the mean stays

@@ -1,4 +1,4 @@
-"""Evolved pictures as designs: their hardness by the network and by the law, how they differ, how far a search can reach.
+"""Evolved pictures as designs: their hardness by network and by law, how they differ, how far a search can reach.
 
 The law is an oracle that the paper lacked: it reads orientations off the picture and knows how the simulator makes
 hardness of them. It cannot see depth or regions, so it says how designs compare, not their level.
