@@ -46,7 +46,7 @@ def test_integrated_gradients_of_a_linear_model_share_it_out(linear, tiles):
     result = explain.integrated_gradients(model, tiles, baseline=0.25)
     np.testing.assert_allclose(result.attribution, weights * (tiles - 0.25), atol=1e-5)
     assert result.completeness_error.max() < 1e-4
-    assert (result.steps == explain.BATCH).all()
+    assert (result.steps == explain.PARTS).all()
 
 
 def test_integrated_gradients_are_exact_where_they_are_known(tiles):
@@ -61,16 +61,16 @@ def test_integrated_gradients_are_exact_where_they_are_known(tiles):
 
 
 def test_integrated_gradients_take_the_points_they_need(tiles):
-    """A step in the middle of one eighth of the line: the first points miss it by half of one of them."""
+    """A kink at 0.3 of the line: 24 middles take 17 / 24 of it for 0.7, 72 take 50 / 72, and so on."""
     model = network(
         layers.Lambda(lambda x: ops.relu(ops.mean(x, axis=(1, 2, 3), keepdims=True) - 0.03)[:, 0, 0]),
     )
     tiles = np.full((1, SIDE, SIDE, 3), 0.1, np.float32)
-    coarse = explain.integrated_gradients(model, tiles, most_steps=8)
-    assert coarse.steps == [8]
-    fine = explain.integrated_gradients(model, tiles, most_steps=512, tolerance=0.001)
-    assert fine.steps[0] > 8
-    assert fine.completeness_error[0] < 0.001 < coarse.completeness_error[0]
+    for most_steps, parts, beyond in ((24, 24, 17), (200, 72, 50), (10000, 648, 454)):
+        result = explain.integrated_gradients(model, tiles, tolerance=0.001, most_steps=most_steps)
+        assert result.steps.tolist() == [parts]
+        assert result.attribution.sum() == pytest.approx(0.1 * beyond / parts, rel=1e-4)
+        assert result.completeness_error[0] == pytest.approx(abs(beyond / parts / 0.7 - 1), rel=0.02)
 
 
 def test_the_sign_of_the_gradient_is_that_of_the_change(tiles):
