@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from enamel_lib import console, design_commands, paths
+from enamel_lib import console, design_commands, evolve_command, paths
 from enamel_lib.errors import EnamelError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 
 app.add_typer(design_commands.commands)
+app.add_typer(evolve_command.commands)
 
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]

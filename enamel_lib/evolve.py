@@ -106,8 +106,7 @@ class GeneticAlgorithm:
             raise InputError(f"protocol {protocol!r} is unknown; choose from {', '.join(PROTOCOLS)}")
         if generations < 1:
             raise InputError(f"{generations} generations cannot be run; give 1 or more")
-        if not 0 < target < HARDEST:
-            raise InputError(f"a target of {target} GPa is no hardness of enamel, which has 2 to 7 GPa")
+        check_target(target)
         self.target, self.generations, self.tolerance = float(target), generations, tolerance
         self.rules, self.rng = PROTOCOLS[protocol], np.random.default_rng(seed)
         self.identity = {"target": self.target, "protocol": protocol, "seed": seed, "latent_dim": latent_dim}
@@ -195,6 +194,12 @@ class GeneticAlgorithm:
             best, worst = (choose(alive, key=lambda index: off[index]) for choose in (min, max))
             alive.remove(self.rng.choice([index for index in alive if index != best]) if at_random else worst)
         return np.array(alive)
+
+
+def check_target(target: float) -> None:
+    """Raise `InputError` if a number is no hardness at all."""
+    if not 0 < target < HARDEST:
+        raise InputError(f"a target of {target} GPa is no hardness of enamel, which has 2 to 7 GPa")
 
 
 def evolve(

@@ -52,6 +52,7 @@ FLOORS = (
         "design_plots",
         "generator_plots",
         "design_commands",
+        "evolve_command",
         "report",
         "notebooks",
         "console",
