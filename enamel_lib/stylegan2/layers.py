@@ -255,7 +255,7 @@ def blur(x: keras.KerasTensor, taps: Taps, spare: int, gain: float = 1) -> keras
     """
     before, after = (spare + 1) // 2, spare // 2
     channels = x.shape[-1]
-    kernel = np.broadcast_to(gain * _filter(taps)[::-1, ::-1, None, None], (len(taps), len(taps), channels, 1))
+    kernel = np.broadcast_to(gain * outer_filter(taps)[::-1, ::-1, None, None], (len(taps), len(taps), channels, 1))
     padded = ops.pad(x, ((0, 0), (before, after), (before, after), (0, 0)))
     return ops.depthwise_conv(padded, ops.convert_to_tensor(kernel, x.dtype), padding="valid")
 
@@ -263,12 +263,13 @@ def blur(x: keras.KerasTensor, taps: Taps, spare: int, gain: float = 1) -> keras
 def double(x: keras.KerasTensor, taps: Taps) -> keras.KerasTensor:
     """Enlarge `(N, H, W, C)` to twice the sides: zeros between pixels, then the filter, times 4."""
     channels, side, count = x.shape[-1], 2 * x.shape[1], len(taps)
-    kernel = 4 * _filter(taps)[:, :, None, None] * np.eye(channels)
+    kernel = 4 * outer_filter(taps)[:, :, None, None] * np.eye(channels)
     full = ops.conv_transpose(x, ops.convert_to_tensor(kernel, x.dtype), strides=2, padding="valid")
     first = count - 2 - (count - 1) // 2  # pixels that the transposed convolution has before those wanted
     return full[:, first : first + side, first : first + side]
 
 
-def _filter(taps: Taps) -> np.ndarray:
+def outer_filter(taps: Taps) -> np.ndarray:
+    """Filter of a picture from its taps along one side, with a sum of 1."""
     taps = np.asarray(taps, np.float64)
     return (np.outer(taps, taps) / taps.sum() ** 2).astype(np.float32)

@@ -15,12 +15,16 @@ from enamel_lib.stylegan2 import networks
 
 NUMBERS = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
 VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
+LARGEST = 1024  # px; a small file must not ask for a large network
 # Arguments that do not change what a finished network computes, or that the shapes of its weights tell anyway.
+# fmt: off
 HARMLESS = {
-    *("num_channels", "resolution", "label_size", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "latent_size"),
-    *("dlatent_size", "mapping_fmaps", "mapping_layers", "dtype", "fused_modconv", "num_fp16_res", "conv_clamp"),
-    *("truncation_psi", "truncation_cutoff", "dlatent_avg_beta", "style_mixing_prob", "randomize_noise"),
+    "num_channels", "resolution", "label_size", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "latent_size",
+    "dlatent_size", "mapping_fmaps", "mapping_layers", "dlatent_broadcast", "dlatent_avg_beta", "style_mixing_prob",
+    "truncation_psi", "truncation_cutoff", "randomize_noise", "dtype", "fused_modconv", "num_fp16_res", "conv_clamp",
+    "freeze_layers", "resample_kernel", "mbstd_group_size",  # the last two do, and are heeded
 }
+# fmt: on
 # Arguments of which only one value is known here; that of the architecture depends on the network.
 FIXED = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu", "mbstd_num_features": 1}
 FIXED |= {"normalize_latents": True, "use_noise": True}
@@ -58,10 +62,10 @@ def import_snapshot(
     for network, convert in zip(saved, (_generator, _discriminator, _generator), strict=True):
         try:
             made.append(convert(network))
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
-            raise ModelError(f"{path} is no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from None
+        except Exception as error:  # whatever the converter stumbles over in a file that holds anything else
+            raise ModelError(f"{path} is no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
     return tuple(made)
 
 
@@ -123,7 +127,7 @@ class _Unpickler(pickle.Unpickler):
         return self._known[module, name]
 
     def persistent_load(self, key: Any) -> Any:
-        raise _Refused(f"object {key!r} kept elsewhere")
+        raise pickle.UnpicklingError(f"object {key!r} is kept elsewhere")
 
 
 def _load(path: Path) -> Any:
@@ -142,7 +146,7 @@ def _load(path: Path) -> Any:
 
 
 def _generator(network: Any) -> networks.Generator:
-    values = _variables(network)
+    values, arguments = _contents(network, "skip")
     labels, label_name = 0, "mapping/LabelConcat/weight"
     if "mapping/LabelEmbed/weight" in values:
         raise ModelError("generators of the ADA branch with labels cannot be imported")
@@ -150,7 +154,7 @@ def _generator(network: Any) -> networks.Generator:
         labels = len(values[label_name])
     depth = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in values)
     first, last = (values[f"mapping/Dense{index}/weight"].shape for index in (0, depth - 1))
-    sides = _sides(values, "ToRGB", "synthesis/")
+    sides = _sides(values, "synthesis/{0}x{0}/ToRGB/weight", 4)
     generator = networks.build_generator(
         resolution=max(sides),
         **_widths({side: values[f"synthesis/{side}x{side}/ToRGB/weight"].shape[2] for side in sides}),
@@ -159,48 +163,59 @@ def _generator(network: Any) -> networks.Generator:
         labels=labels,
         mapping_layers=depth,
         mapping_dim=first[1],
-        resample_filter=_taps(network, "skip"),
+        resample_filter=_taps(arguments),
     )
     _fill(_generator_names(generator), values)
     return generator
 
 
 def _discriminator(network: Any) -> networks.Discriminator:
-    values = _variables(network)
+    values, arguments = _contents(network, "resnet")
     if any("Label" in name or "apping" in name for name in values):
         raise ModelError("discriminators of the ADA branch with labels cannot be imported")
-    sides = _sides(values, "Skip")
+    sides = _sides(values, "{0}x{0}/Skip/weight", 8)
     widths = {4: values["4x4/Conv/weight"].shape[3]}
     widths |= {side: values[f"{side}x{side}/Skip/weight"].shape[2] for side in sides}
     outputs = values["Output/weight"].shape[1]
     discriminator = networks.build_discriminator(
         resolution=max(sides),
         **_widths(widths),
-        labels=outputs if network.static_kwargs.get("label_size", 0) else 0,
-        group=network.static_kwargs.get("mbstd_group_size", 4),
-        resample_filter=_taps(network, "resnet"),
+        labels=outputs if arguments.get("label_size", 0) else 0,
+        group=int(arguments.get("mbstd_group_size", 4)),
+        resample_filter=_taps(arguments),
     )
     _fill(_discriminator_names(discriminator), values)
     return discriminator
 
 
-def _variables(network: Any) -> dict[str, np.ndarray]:
-    """Values by name, those of the components under their component's name."""
+def _contents(network: Any, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Give values by name, those of the parts under the part's name, and the arguments, all of them known."""
     if network.version not in VERSIONS:
         raise ModelError(f"version {network.version} of the format is unknown")
-    arrays = {name: getattr(value, "value", value) for name, value in network.variables}
-    for component, part in network.components.items():
-        arrays |= {f"{component}/{name}": value for name, value in _variables(part).items()}
-    return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+    arguments, known = dict(network.static_kwargs), FIXED | {"architecture": architecture}
+    for name, value in arguments.items():
+        if name not in HARMLESS and not (name in known and value == known[name]):
+            raise ModelError(f"argument {name}={value!r} is not supported")
+    values = {}
+    for name, value in network.variables:
+        values[name] = np.asarray(getattr(value, "value", value), np.float32)
+        if not (values[name].size and np.isfinite(values[name]).all()):
+            raise ModelError(f"variable {name} is empty, or not finite")
+    for part, content in network.components.items():
+        of_part, its_arguments = _contents(content, architecture)
+        values |= {f"{part}/{name}": value for name, value in of_part.items()}
+        arguments = its_arguments | arguments
+    return values, arguments
 
 
-def _sides(values: dict[str, np.ndarray], layer: str, prefix: str = "") -> list[int]:
-    """Resolutions that have a layer of that name."""
-    ending = f"/{layer}/weight"
-    blocks = [name.removeprefix(prefix).removesuffix(ending) for name in values if name.endswith(ending)]
-    if not blocks:
-        raise ModelError(f"no layer {layer}: another architecture")
-    return [int(block.split("x")[0]) for block in blocks]
+def _sides(values: dict[str, np.ndarray], name: str, smallest: int) -> list[int]:
+    """Resolutions that have a variable of that name."""
+    sides = []
+    while name.format(smallest << len(sides)) in values:
+        sides.append(smallest << len(sides))
+    if not sides or sides[-1] > LARGEST:
+        raise ModelError(f"variable {name.format(smallest << len(sides))} is missing, or too large")
+    return sides
 
 
 def _widths(channels: dict[int, int]) -> dict[str, int]:
@@ -208,18 +223,12 @@ def _widths(channels: dict[int, int]) -> dict[str, int]:
     return {"fmap_base": max(math.ceil(c * side / 2) for side, c in channels.items()), "fmap_max": channels[4]}
 
 
-def _taps(network: Any, architecture: str) -> tuple[float, ...]:
-    """Give the filter of a network, after a check that its arguments ask for nothing unknown."""
-    arguments = {**network.static_kwargs}
-    taps = arguments.pop("resample_kernel", networks.FILTER)
-    arguments.pop("mbstd_group_size", None)
-    for name, value in arguments.items():
-        if name not in HARMLESS and value != (FIXED | {"architecture": architecture}).get(name):
-            raise ModelError(f"argument {name}={value!r} is not supported")
-    taps = np.asarray(getattr(taps, "value", taps), np.float64)
-    if taps.ndim != 1 or len(taps) < 2 or not taps.sum():
-        raise ModelError(f"resample_kernel {taps.tolist()} is no list of two or more taps")
-    return tuple(taps.tolist())
+def _taps(arguments: dict[str, Any]) -> tuple[float, ...]:
+    taps = arguments.get("resample_kernel", networks.FILTER)
+    values = np.asarray(getattr(taps, "value", taps), np.float64)
+    if values.ndim != 1 or len(values) < 2 or not values.sum():
+        raise ModelError(f"argument resample_kernel={taps!r} is no list of two or more taps")
+    return tuple(values.tolist())
 
 
 Names = Iterator[tuple[str, keras.Variable]]
