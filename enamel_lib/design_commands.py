@@ -40,19 +40,19 @@ def train_generator(
 
     run = Run(load_pictures(images), settings, out=out, seed=seed, resume=resume)
     told = len(run.history)
+
+    def tell() -> None:
+        nonlocal told
+        for row in run.history[told:]:
+            typer.echo(
+                f"{row['kimg']:9.3f} kimg  {row['resolution']} px  {row['kimg_per_hour']:.1f} kimg/h  "
+                f"hue {row['hue']:.3f}  spectrum {row['spectrum']:.3f}"
+            )
+        told = len(run.history)
+
     with console.steps("training") as step:
-
-        def heard(done: int, total: int) -> None:
-            nonlocal told
-            step(done, total)
-            for row in run.history[told:]:
-                typer.echo(
-                    f"{row['kimg']:9.1f} kimg  {row['resolution']} px  {row['kimg_per_hour']:.1f} kimg/h  "
-                    f"hue {row['hue']:.3f}  spectrum {row['spectrum']:.3f}"
-                )
-            told = len(run.history)
-
-        run.fit(heard)
+        run.fit(lambda done, total: (step(done, total), tell()))
+    tell()
     path = generators.save_generator(run.average, out / "generator.keras", card=run.facts())
     typer.echo(f"{run.seen / 1000:.1f} kimg; generator in {path}")
 
