@@ -140,7 +140,7 @@ def orientation_statistics(
         By branch (+1, -1), from `orientation_saliency.profiles`.
     """
     figure = Figure(figsize=(8.5, 9.2))
-    for column, (angle, label) in zip(figure.subplots(4, 2, sharex="col").T, ANGLE_NAMES.items(), strict=True):
+    for column, angle in zip(figure.subplots(4, 2, sharex="col").T, ANGLE_NAMES, strict=True):
         start, end = (-90, 90) if angle == "phi" else (0, 90)
         shown = np.where(densities[angle], densities[angle], np.nan)
         column[0].imshow(shown, extent=(start, end, 0, 1), origin="lower", aspect="auto", norm=LogNorm())
@@ -148,11 +148,7 @@ def orientation_statistics(
         column[1].stairs(bins / bins.sum(), np.linspace(start, end, len(bins) + 1), fill=True, color=PAPER_GREY)
         for (name, one), colour in zip(scaled.items(), ("black", "C3"), strict=True):
             column[2].semilogy(*one[angle], color=colour, label=name)
-        for branch, (colour, name) in BRANCH_STYLES.items():
-            one = profiles[branch][angle]
-            column[3].fill_between(one.centre, one.low, one.high, color=colour, alpha=0.2, lw=0)
-            column[3].plot(one.centre, one.mean, color=colour, label=f"branch {name}")
-        column[3].set(xlabel=label, xlim=(start, end), xticks=np.linspace(start, end, 7))
+        _draw_profiles(column[3], profiles, angle)
     left = figure.axes[::2]
     for ax, text in zip(left, ("saliency (each tile 0 to 1)", "share of pixels", "over frequency (max = 1)",
                                "saliency / mean of tile"), strict=True):  # fmt: skip
@@ -166,6 +162,25 @@ def orientation_statistics(
     return figure
 
 
+def _draw_profiles(ax: Axes, profiles: Mapping[int, Mapping[str, Profile]], angle: str) -> None:
+    for branch, (colour, name) in BRANCH_STYLES.items():
+        one = profiles[branch][angle]
+        ax.fill_between(one.centre, one.low, one.high, color=colour, alpha=0.2, lw=0)
+        ax.plot(one.centre, one.mean, color=colour, label=f"branch {name}")
+    start, end = (-90, 90) if angle == "phi" else (0, 90)
+    ax.set(xlabel=ANGLE_NAMES[angle], xlim=(start, end), xticks=np.linspace(start, end, 7))
+
+
+def orientation_profiles(profiles: Mapping[int, Mapping[str, Profile]], title: str) -> Figure:
+    """Mean saliency given each angle, for both branches: the last row of `orientation_statistics` by itself."""
+    figure = Figure(figsize=(8.5, 2.7))
+    for ax, angle in zip(figure.subplots(1, 2), ANGLE_NAMES, strict=True):
+        _draw_profiles(ax, profiles, angle)
+    figure.axes[0].set(ylabel="saliency / mean of window", title=title)
+    figure.axes[0].legend()
+    return figure
+
+
 def cascade(tile: np.ndarray, maps: Mapping[str, np.ndarray], correlations: pd.DataFrame) -> Figure:
     """A tile's saliency as ever more of the network is randomised, and rank correlations with the untouched one.
 
@@ -176,7 +191,7 @@ def cascade(tile: np.ndarray, maps: Mapping[str, np.ndarray], correlations: pd.D
     maps
         By what was randomised last, `(H, W)`, the untouched network first.
     correlations
-        Index as `maps` without its first, columns `mean`, `low`, `high`; one set of them per value of `kind`.
+        `mean`, `low`, `high`, in the order of `maps` without its first, for every value of `kind`.
     """
     figure = Figure(figsize=(9.5, 4.0))
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35))
@@ -207,7 +222,7 @@ def perturbation_curves(curves: Mapping[str, Mapping[str, np.ndarray]], fraction
     fractions
         `(F,)`.
     """
-    figure = Figure(figsize=(8, 2.9))
+    figure = Figure(figsize=(0.8 + 2.3 * len(curves), 2.9))
     for ax, (panel, by_map) in zip(figure.subplots(1, len(curves), sharey=True), curves.items(), strict=True):
         for name, moved in by_map.items():
             spread = moved.std(axis=1, ddof=1) / np.sqrt(moved.shape[1])
