@@ -2,14 +2,13 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import pandas as pd
 
-from enamel_lib import curation, indenter, metrics, paths, sources
+from enamel_lib import curation, evaluation, indenter, paths, sources
 from enamel_lib.batches import load_recipe
 from enamel_lib.training_run import Progress, Run, predict
 
@@ -70,41 +69,12 @@ def train(
         "protocol": protocol,
         "root": "data/raw" if root == paths.RAW else root.name,
         "world": _world(root),
-        "metrics": {"val": score(model, tiles, run.held), "test": score(model, tiles, table[table["split"] == "test"])},
+        "metrics": {
+            split: evaluation.scores(evaluation.predicted(rows, tiles, partial(predict, model))).to_dict("index")
+            for split, rows in (("val", run.held), ("test", table[table["split"] == "test"]))
+        },
     }
     return save(model, out, {"name": name} | facts | run.facts())
-
-
-def score(model: keras.Model, tiles: np.ndarray, rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Score a model on rows of one split.
-
-    Parameters
-    ----------
-    model
-        From `indenter.build_indenter`.
-    tiles
-        `(N, side, side, 3)` uint8.
-    rows
-        With `tile_id`, `label`, `weight`, and, where there is one, `truth` (GPa, NaN if unknown) and `source`.
-
-    Returns
-    -------
-    dict
-        `metrics.regression_scores` against the weighted labels as `label`, and for the rows of each source as
-        `label_<source>`; against the unweighted truth of distinct tiles as `truth`.
-    """
-    ids, at = np.unique(rows["tile_id"], return_inverse=True)
-    predicted = predict(model, tiles[ids])[at]
-    scores = {"label": metrics.regression_scores(predicted, rows["label"], rows["weight"])}
-    if "source" in rows:
-        for source in sorted(rows["source"].unique()):
-            own = (rows["source"] == source).to_numpy()
-            scores[f"label_{source}"] = metrics.regression_scores(predicted[own], rows["label"][own])
-    if "truth" in rows:
-        known = (rows["truth"].notna() & ~rows["tile_id"].duplicated()).to_numpy()
-        if known.any():
-            scores["truth"] = metrics.regression_scores(predicted[known], rows["truth"][known])
-    return scores
 
 
 def save(model: keras.Model, out: Path, card: dict[str, Any]) -> dict[str, Any]:

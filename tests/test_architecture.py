@@ -41,6 +41,7 @@ FLOORS = (
         "breeding",
         "searches",
         "designs",
+        "contest",
         "controls",
         "tf1_worker",
         "tf1_client",
