@@ -6,7 +6,7 @@ through generator and indenter (`Descent`), which sees inside.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class Sampling:
         GPa.
     evaluations
         To be spent.
+    tolerance
+        Stop as soon as a code is nearer to the target than this, GPa.
 
     Attributes
     ----------
@@ -75,16 +77,19 @@ class Sampling:
         `(latent_dim,)`, the one nearest to the target.
     """
 
-    def __init__(self, latent_dim: int, target: float, *, evaluations: int, seed: int = 0) -> None:
-        self.latent_dim, self.target, self.evaluations = latent_dim, float(target), evaluations
+    def __init__(
+        self, latent_dim: int, target: float, *, evaluations: int, tolerance: float = 0.0, seed: int = 0
+    ) -> None:
+        self.latent_dim, self.target, self.evaluations, self.tolerance = latent_dim, target, evaluations, tolerance
         self.rng = np.random.default_rng(seed)
         self.hardness = np.empty(0)
         self.best_code = np.empty(0)
 
     @property
     def done(self) -> bool:
-        """Whether the evaluations are spent."""
-        return len(self.hardness) >= self.evaluations
+        """Whether the evaluations are spent, or the target is met."""
+        spent = len(self.hardness) >= self.evaluations
+        return spent or (len(self.hardness) > 0 and abs(self.best_hardness - self.target) < self.tolerance)
 
     @property
     def best_hardness(self) -> float:
@@ -117,8 +122,8 @@ class CmaEs(Sampling):
     It starts from codes as the generator was trained on, mean 0 and standard deviation 1.
     """
 
-    def __init__(self, latent_dim: int, target: float, *, evaluations: int, seed: int = 0) -> None:
-        super().__init__(latent_dim, target, evaluations=evaluations, seed=seed)
+    def __init__(self, latent_dim: int, target: float, **settings: Any) -> None:
+        super().__init__(latent_dim, target, **settings)
         import cma
 
         options = {
@@ -147,10 +152,11 @@ class MapElites(Sampling):
     CELLS = (20, 20)
     RANGES = ((0.0, 1.0), (0.0, 30.0))
 
-    def __init__(self, latent_dim: int, target: float, *, evaluations: int, seed: int = 0) -> None:
-        super().__init__(latent_dim, target, evaluations=evaluations, seed=seed)
+    def __init__(self, latent_dim: int, target: float, **settings: Any) -> None:
+        super().__init__(latent_dim, target, **settings)
         from ribs import archives, emitters
 
+        seed = int(self.rng.integers(2**31))
         self.archive = archives.GridArchive(solution_dim=latent_dim, dims=self.CELLS, ranges=self.RANGES, seed=seed)
         first = self.rng.standard_normal((2 * BATCH, latent_dim))
         self.emitter = emitters.IsoLineEmitter(
@@ -171,8 +177,8 @@ class Descent(Sampling):
     radian; a step that does not help is halved. A gradient costs about three evaluations and is counted as one.
     """
 
-    def __init__(self, latent_dim: int, target: float, slope: Slope, *, evaluations: int, seed: int = 0) -> None:
-        super().__init__(latent_dim, target, evaluations=evaluations, seed=seed)
+    def __init__(self, latent_dim: int, target: float, slope: Slope, **settings: Any) -> None:
+        super().__init__(latent_dim, target, **settings)
         self.slope = slope
         self._restart()
 
