@@ -59,6 +59,7 @@ FLOORS = (
         "console",
         "bench",
         "bench_evolve",
+        "bench_generators",
         "doctor",
         "cli",
     },

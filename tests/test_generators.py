@@ -32,10 +32,14 @@ def network():
     return build()
 
 
-@pytest.fixture(params=["keras", "openvino"])
-def engine(request):
-    if request.param == "openvino":
-        pytest.importorskip("openvino")
+def openvino_generator(network, precision="float32"):
+    pytest.importorskip("openvino")
+    return generators.OpenVinoGenerator(network, precision=precision)
+
+
+@pytest.fixture(params=[generators.KerasGenerator, openvino_generator], ids=["keras", "openvino"])
+def behind_engine(request):
+    """Put a network behind an engine, in float32."""
     return request.param
 
 
@@ -43,9 +47,8 @@ def normal(*shape):
     return np.random.default_rng(7).standard_normal(shape).astype(np.float32)
 
 
-def test_the_protocol(network, engine):
-    generator = generators.make_generator(network, engine=engine)
-    assert generator.engine == engine
+def test_the_protocol(network, behind_engine):
+    generator = behind_engine(network)
     assert (generator.latent_dim, generator.label_dim, generator.layers, generator.resolution) == (12, 0, 6, 16)
     z = normal(3, 12)
     w_plus = generator.mapping(z)
@@ -57,8 +60,8 @@ def test_the_protocol(network, engine):
     assert pictures.std() > 10
 
 
-def test_batches_of_any_size_give_the_same(network, engine):
-    generator = generators.make_generator(network, engine=engine)
+def test_batches_of_any_size_give_the_same(network, behind_engine):
+    generator = behind_engine(network)
     w_plus = generator.mapping(normal(generators.BATCH + 3, 12))
     together = generator.synthesis(w_plus)
     one_by_one = np.concatenate([generator.synthesis(w_plus[n : n + 1]) for n in range(len(w_plus))])
@@ -66,8 +69,8 @@ def test_batches_of_any_size_give_the_same(network, engine):
     assert generator.generate(np.empty((0, 12))).shape == (0, 16, 16, 3)
 
 
-def test_results_stay_when_the_engine_runs_again(network, engine):
-    generator = generators.make_generator(network, engine=engine)
+def test_results_stay_when_the_engine_runs_again(network, behind_engine):
+    generator = behind_engine(network)
     first, second = normal(2, 1, 12)
     w_plus = generator.mapping(first)
     kept, drawn = w_plus.copy(), generator.synthesis(w_plus)
@@ -77,8 +80,8 @@ def test_results_stay_when_the_engine_runs_again(network, engine):
     np.testing.assert_array_equal(drawn, kept_image)
 
 
-def test_truncation(network, engine):
-    generator = generators.make_generator(network, engine=engine)
+def test_truncation(network, behind_engine):
+    generator = behind_engine(network)
     centre = generator.generate(normal(2, 12), psi=0)
     np.testing.assert_array_equal(centre[0], centre[1])
     half, z = generator.generate(normal(2, 12), psi=0.5), normal(2, 12)
@@ -86,9 +89,9 @@ def test_truncation(network, engine):
     assert np.abs(half - np.clip(wanted * 127.5 + 128, 0, 255)).max() < 1.01
 
 
-def test_labels(engine):
+def test_labels(behind_engine):
     network = build(labels=3)
-    generator = generators.make_generator(network, engine=engine)
+    generator = behind_engine(network)
     z, labels = normal(2, 12), np.eye(3)[[2, 0]]
     wanted = ops.convert_to_numpy(network.mapping(z, labels))
     np.testing.assert_allclose(generator.mapping(z, labels)[:, 0], wanted, atol=1e-6)
@@ -98,17 +101,31 @@ def test_labels(engine):
 
 @pytest.mark.parametrize("taps", [(1, 2, 3, 4), (1, 2, 4), (1, 1), (1, 4, 6, 4, 2)])
 def test_engines_agree_on_any_filter(taps):
-    pytest.importorskip("openvino")
     network = build(resample_filter=taps)
     w_plus = normal(1, 6, 10)
-    reference, fast = (generators.make_generator(network, engine=e).synthesis(w_plus) for e in ("keras", "openvino"))
-    np.testing.assert_allclose(fast, reference, atol=1e-5)
+    fast = openvino_generator(network).synthesis(w_plus)
+    np.testing.assert_allclose(fast, ops.convert_to_numpy(network.synthesis(w_plus)), atol=1e-5)
+
+
+def test_lower_precision_moves_colours_by_less_than_two_steps(network):
+    z = normal(4, 12)
+    exact = openvino_generator(network).generate(z).astype(float)
+    lower = openvino_generator(network, "bfloat16").generate(z)
+    assert (np.abs(lower - exact) <= 2).mean() > 0.999
+
+
+def test_the_engine_is_chosen(network):
+    pytest.importorskip("openvino")
+    for engine, kind in (("auto", generators.OpenVinoGenerator), ("keras", generators.KerasGenerator)):
+        made = generators.make_generator(network, engine=engine)
+        assert isinstance(made, kind)
+        assert made.precision in ("float32", "bfloat16")
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason="reference data are not beside the checkout")
 @pytest.mark.parametrize("name", ["tiny64", "asym32"])
-def test_snapshots_give_what_the_original_code_gave(name, engine):
-    generator = generators.load_generator(FIXTURES / f"{name}.pkl", engine=engine)
+def test_snapshots_give_what_the_original_code_gave(name, behind_engine):
+    generator = behind_engine(generators.load_generator(FIXTURES / f"{name}.pkl", engine="keras").network)
     with np.load(FIXTURES / f"{name}.expected.npz") as file:
         z, w_plus, pictures, images = (file[k] for k in ("z", "w_plus", "img_u8_psi_none_nhwc", "img_w_plus"))
     np.testing.assert_allclose(generator.synthesis(w_plus), images.transpose(0, 2, 3, 1), rtol=0, atol=5e-5)

@@ -124,7 +124,7 @@ class _Network(keras.Model):
         if resolution < 8 or resolution & (resolution - 1):
             raise InputError(f"resolution {resolution} is no power of two from 8")
         super().__init__(dtype=dtype, autocast=False)
-        self.options = options
+        self.options = options | {"resample_filter": tuple(options["resample_filter"])}
 
     @property
     def resolution(self) -> int:
@@ -132,7 +132,7 @@ class _Network(keras.Model):
         return self.options["resolution"]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | self.options
+        return self.options | {"dtype": self.dtype_policy.name}
 
     def copy(self, dtype: str | None = None) -> "_Network":
         """Make a network of the same weights, in another dtype if one is given."""

@@ -27,36 +27,67 @@ def mapping_graph(generator: Generator) -> ov.Model:
     return ov.Model([x], inputs)
 
 
-def synthesis_graph(generator: Generator, count: int) -> ov.Model:
-    """From w_plus `(count, num_layers, style_dim)` to images `(count, resolution, resolution, 3)`, stored noise."""
+def synthesis_graphs(generator: Generator, count: int, *, exact: int | None = None) -> list[ov.Model]:
+    """Translate the synthesis with the stored noise.
+
+    Parameters
+    ----------
+    count
+        Images per call, fixed.
+    exact
+        If given, what works up to this side, px, and all styles get a graph of their own, so that the rest can have
+        another precision.
+
+    Returns
+    -------
+    list of openvino.Model
+        One or two, to be run one after the other: from w_plus `(count, num_layers, style_dim)` to images
+        `(count, resolution, resolution, 3)`.
+    """
     w_plus = op.parameter([count, generator.num_layers, generator.options["style_dim"]], np.float32)
     styles = op.split(w_plus, op.constant(1), generator.num_layers).outputs()
     styles = [op.squeeze(style, op.constant(np.array([1]))) for style in styles]
-    taps = generator.options["resample_filter"]
+    factors = {f"conv{index}": _factors(conv, styles[index]) for index, conv in enumerate(generator.convs)}
+    factors |= {f"rgb{index}": _factors(layer, styles[2 * index + 1]) for index, layer in enumerate(generator.to_rgb)}
+    taps, graphs, parameters = generator.options["resample_filter"], [], [w_plus]
 
-    x = op.constant(np.repeat(_channels_first(_array(generator.constant)), count, axis=0))
-    x = _styled(generator.convs[0], x, styles[0], None)
-    rgb = _to_rgb(generator.to_rgb[0], x, styles[1])
-    for index in range(1, len(generator.convs), 2):
-        x = _styled(generator.convs[index], x, styles[index], taps)
-        x = _styled(generator.convs[index + 1], x, styles[index + 1], None)
-        rgb = op.add(_double(rgb, taps), _to_rgb(generator.to_rgb[(index + 1) // 2], x, styles[index + 2]))
-    return ov.Model([op.transpose(rgb, op.constant(np.array([0, 2, 3, 1])))], [w_plus])
+    x = _constant(np.repeat(_channels_first(_array(generator.constant)), count, axis=0))
+    x = _styled(generator.convs[0], x, factors["conv0"], None)
+    rgb = _to_rgb(generator.to_rgb[0], x, factors["rgb0"])
+    for block in range(1, len(generator.to_rgb)):
+        if exact is not None and not graphs and 4 << block > exact:
+            values = [x, rgb, *(factor for pair in factors.values() for factor in pair)]
+            graphs.append(ov.Model(values, parameters))
+            parameters = [op.parameter(list(value.shape), np.float32) for value in values]
+            x, rgb, *flat = parameters
+            factors = {key: [flat.pop(0) for _ in pair] for key, pair in factors.items()}
+        x = _styled(generator.convs[2 * block - 1], x, factors[f"conv{2 * block - 1}"], taps)
+        x = _styled(generator.convs[2 * block], x, factors[f"conv{2 * block}"], None)
+        rgb = op.add(_double(rgb, taps), _to_rgb(generator.to_rgb[block], x, factors[f"rgb{block}"]))
+    return [*graphs, ov.Model([op.transpose(rgb, op.constant(np.array([0, 2, 3, 1])))], parameters)]
 
 
-def _styled(layer: layers.StyledConv, x: ov.Node, w: ov.Node, taps: layers.Taps | None) -> ov.Node:
-    style, kernel = _style(layer, w), _kernel(layer)
-    power = _product(op.multiply(style, style), np.square(kernel).sum(axis=(0, 1)))
-    demodulation = op.multiply(_rsqrt(power), np.float32(layers.GAIN))
-    x = op.multiply(x, _per_image(style))
+def _factors(layer: layers.StyledConv | layers.ToRGB, w: ov.Node) -> list[ov.Node]:
+    """Give the factors `(N, C, 1, 1)` of the incoming channels, and of the outgoing ones where there are any."""
+    weight = _array(layer.mod_weight) / np.float32(math.sqrt(layer.mod_weight.shape[0]))
+    style = op.add(_product(w, weight), _constant(_array(layer.mod_bias)[None] + 1))
+    if isinstance(layer, layers.ToRGB):
+        return [_per_image(style)]
+    power = _product(op.multiply(style, style), np.square(_kernel(layer)).sum(axis=(0, 1)))
+    return [_per_image(style), _per_image(op.multiply(_rsqrt(power), np.float32(layers.GAIN)))]
+
+
+def _styled(layer: layers.StyledConv, x: ov.Node, factors: list[ov.Node], taps: layers.Taps | None) -> ov.Node:
+    style, demodulation = factors
+    x, kernel = op.multiply(x, style), _kernel(layer)
     if taps is None:
         x = op.convolution(x, _constant(kernel.transpose(3, 2, 0, 1)), [1, 1], [1, 1], [1, 1], [1, 1])
     else:
         x = _upconv(x, kernel, taps)
-    x = op.multiply(x, _per_image(demodulation))
     noise = _channels_first(_array(layer.noise)) * _array(layer.noise_strength) * np.float32(layers.GAIN)
     bias = _array(layer.bias) * np.float32(layers.GAIN)
-    return _leaky(op.add(op.add(x, _constant(noise)), _constant(bias.reshape(1, -1, 1, 1))))
+    x = op.add(op.multiply(x, demodulation), _constant(noise))
+    return _leaky(op.add(x, _constant(bias.reshape(1, -1, 1, 1))))
 
 
 def _upconv(x: ov.Node, kernel: np.ndarray, taps: layers.Taps) -> ov.Node:
@@ -71,8 +102,8 @@ def _upconv(x: ov.Node, kernel: np.ndarray, taps: layers.Taps) -> ov.Node:
     return op.group_convolution(x, _constant(blur), [1, 1], before, after, [1, 1])
 
 
-def _to_rgb(layer: layers.ToRGB, x: ov.Node, w: ov.Node) -> ov.Node:
-    x = op.multiply(x, _per_image(_style(layer, w)))
+def _to_rgb(layer: layers.ToRGB, x: ov.Node, factors: list[ov.Node]) -> ov.Node:
+    x = op.multiply(x, *factors)
     x = op.convolution(x, _constant(_kernel(layer).transpose(3, 2, 0, 1)), [1, 1], [0, 0], [0, 0], [1, 1])
     return op.add(x, _constant(_array(layer.bias).reshape(1, -1, 1, 1)))
 
@@ -86,11 +117,6 @@ def _double(rgb: ov.Node, taps: layers.Taps) -> ov.Node:
     return op.convolution_backprop_data(
         rgb, _constant(kernel), [2, 2], pads_begin=[first, first], pads_end=[last, last], dilations=[1, 1]
     )
-
-
-def _style(layer: layers.StyledConv | layers.ToRGB, w: ov.Node) -> ov.Node:
-    weight = _array(layer.mod_weight) / np.float32(math.sqrt(layer.mod_weight.shape[0]))
-    return op.add(_product(w, weight), op.constant(_array(layer.mod_bias)[None] + 1))
 
 
 def _kernel(layer: layers.StyledConv | layers.ToRGB) -> np.ndarray:
