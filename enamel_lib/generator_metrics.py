@@ -73,7 +73,7 @@ def compare(made: Sample, real: Sample) -> dict[str, float]:
     return {
         "director correlation": float(np.abs(director_correlation(a) - director_correlation(b)).max()),
         "orientation": orientation_distance(a, b),
-        "spectrum": microstructure.total_variation(_mean_spectrum(a), _mean_spectrum(b)),
+        "spectrum": microstructure.total_variation(mean_spectrum(a)[1], mean_spectrum(b)[1]),
         "misorientation": float(np.abs(misorientation_distribution(a) - misorientation_distribution(b)).max()),
         "rod size": float(stats.ks_2samp(*pitches).statistic) if all(pitches) else float("nan"),
         "mmd": mmd(made.features, real.features),
@@ -140,6 +140,12 @@ def misorientation_distribution(pictures: np.ndarray) -> np.ndarray:
         ):
             counts += np.histogram(angle, ANGLES)[0]
     return np.concatenate([[0], np.cumsum(counts) / counts.sum()])
+
+
+def mean_spectrum(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies (cycles per px) and mean share of power in them, `(R / 4,)` each, of pictures `(N, R, R, 3)`."""
+    spectra = [microstructure.radial_spectrum(picture, bins=pictures.shape[1] // 4) for picture in pictures]
+    return spectra[0][0], np.mean([power for _, power in spectra], axis=0)
 
 
 def mmd(a: np.ndarray, b: np.ndarray) -> float:
@@ -209,7 +215,3 @@ def _orientations(pictures: np.ndarray) -> np.ndarray:
     phi, gamma = pic.decode(pictures)
     edges = (np.linspace(-90, 90, PHI_BINS + 1), np.linspace(0, 90, GAMMA_BINS + 1))
     return np.histogram2d(phi.ravel(), gamma.ravel(), bins=edges)[0].ravel() / phi.size
-
-
-def _mean_spectrum(pictures: np.ndarray) -> np.ndarray:
-    return np.mean([microstructure.radial_spectrum(picture)[1] for picture in pictures], axis=0)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from enamel_lib import generator_metrics, microstructure
+from enamel_lib import generator_metrics
 from enamel_lib.plots import PAPER_GREY, draw_image
 
 TILE_INCH = 0.95
@@ -104,13 +104,15 @@ def distributions(samples: Mapping[str, np.ndarray], pixel_size_um: float) -> Fi
         style = {"label": name, "color": PAPER_GREY if number else "C0", "ls": ["-", "--", ":"][number % 3]}
         lags = np.array(generator_metrics.lags_of(pictures))
         axes[0].semilogx(lags * pixel_size_um, generator_metrics.director_correlation(pictures), marker=".", **style)
-        spectra = [microstructure.radial_spectrum(picture) for picture in pictures]
-        axes[1].loglog(spectra[0][0] / pixel_size_um, np.mean([power for _, power in spectra], axis=0), **style)
+        frequency, power = generator_metrics.mean_spectrum(pictures)
+        axes[1].loglog(frequency / pixel_size_um, power, **style)
         angles = generator_metrics.misorientation_distribution(pictures)
         axes[2].plot(generator_metrics.ANGLES, angles, **style)
     axes[0].set(title="correlation of c-axes", xlabel="distance (µm)", ylabel="⟨P₂(c·c′)⟩", ylim=(0, 1))
     axes[1].set(title="spectrum of brightness", xlabel="cycles per µm", ylabel="share of power")
     axes[2].set(title="neighbouring pixels", xlabel="misorientation (°)", ylabel="cumulative share", xlim=(0, 60))
+    axes[0].set_xticks(lags * pixel_size_um, [f"{lag:.2g}" for lag in lags * pixel_size_um], size=7)
+    axes[0].minorticks_off()
     axes[0].legend(fontsize=7)
     return figure
 
