@@ -67,6 +67,7 @@ class Run:
         self, pictures: np.ndarray, recipe: dict[str, Any], *, out: Path, seed: int = 0, resume: bool = False
     ) -> None:
         self.pictures, self.recipe, self.seed, self.out = pictures, recipe, seed, out
+        self.pictures_sha256 = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
         steps = [math.ceil(1000 * stage["kimg"] / stage["batch_size"]) for stage in recipe["stages"]]
         self.ends = np.cumsum(steps).tolist()
         self.step, self.seen, self.history = 0, 0, []
@@ -105,7 +106,7 @@ class Run:
             "seconds": round(float(history["seconds"].sum()), 1),
             "last_measures": {key: float(history[key].iloc[-1]) for key in ("hue", "spectrum", "lag_misorientation")},
             "pictures": len(self.pictures),
-            "pictures_sha256": self._identity()["pictures"],
+            "pictures_sha256": self.pictures_sha256,
         } | made_with()
 
     def _enter(self, number: int) -> None:
@@ -272,5 +273,5 @@ class Run:
             "network": self.recipe["network"],
             "stages": [*done, {key: value for key, value in running.items() if key != "kimg"}],
             "seed": self.seed,
-            "pictures": hashlib.sha256(np.ascontiguousarray(self.pictures).data).hexdigest(),
+            "pictures": self.pictures_sha256,
         }
