@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from enamel_lib import evolve, generator_metrics, gradients, pic, searches, simulate
+from enamel_lib import breeding, evolve, generator_metrics, gradients, pic, searches, simulate
 from enamel_lib import hardness_law as law
 from enamel_lib.images import TILE
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from enamel_lib.engines import Predictor
 
@@ -65,6 +66,32 @@ def diversity(pictures: np.ndarray) -> float:
     apart = np.eye(len(pictures), dtype=bool)
     small = generator_metrics.enlarge(pictures, generator_metrics.COARSE).reshape(len(pictures), -1).astype(float)
     return float(np.sqrt(((small[:, None] - small) ** 2).mean(axis=-1))[~apart].mean())
+
+
+def operator_changes(generate: searches.Generate, *, latent_dim: int, trials: int = 3, seed: int = 0) -> "pd.DataFrame":
+    """What each operator does to the picture under each protocol.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Operators by protocols: share of pixels in which a newcomer's picture differs from the most similar one among
+        members and earlier newcomers, the smallest of all trials; 0 is a copy.
+    """
+    import pandas as pd
+
+    found = {}
+    for protocol, rules in breeding.PROTOCOLS.items():
+        shares = []
+        for trial in range(trials):
+            rng = np.random.default_rng([seed, trial])
+            codes = breeding.start(rules, evolve.POPULATION, latent_dim, rng)
+            # half-way through a search: fitness spreads over 0.5 GPa, mutation on the sphere turns by 6 degrees
+            new = breeding.turned(codes, 0, 0.1, rng) if rules.sphere else breeding.added(rules, codes, 0.5, rng)
+            pictures = generate(np.concatenate([codes, new]))
+            places = range(len(codes), len(pictures))
+            shares.append([(pictures[i] != pictures[:i]).any(axis=-1).mean(axis=(1, 2)).min() for i in places])
+        found[protocol] = np.min(shares, axis=0)
+    return pd.DataFrame(found, index=breeding.OPERATORS[1:])
 
 
 def reach(

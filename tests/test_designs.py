@@ -53,6 +53,13 @@ def test_pictures_of_any_size_are_predicted_at_the_size_of_a_tile():
         assert evaluate(np.full((2, side, side, 3), 7, np.uint8)) == pytest.approx([7, 7])
 
 
+def test_copies_among_the_newcomers_are_found():
+    changes = designs.operator_changes(generate, latent_dim=LATENT)
+    assert list(changes.columns) == ["paper", "released", "audited"]
+    copies = {name: set(changes.index[changes[name] == 0]) for name in changes}
+    assert copies == {"paper": {"specialization"}, "released": {"specialization", "mutation"}, "audited": set()}
+
+
 def test_the_reach_is_wider_than_chance():
     chance = evaluate(generate(np.random.default_rng(0).standard_normal((400, LATENT))))
     low, high = designs.reach(generate, evaluate, latent_dim=LATENT)
