@@ -92,7 +92,7 @@ def test_the_fixtures_on_jax():
         pytest.skip("JAX is not installed")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", __file__, "-k", "Fixtures or labels"],
+        [sys.executable, "-m", "pytest", "-q", __file__, "-k", "Fixtures"],
         env=environment,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from keras import ops
 from openvino import opset13 as op
 
 from enamel_lib.stylegan2 import layers
-from enamel_lib.stylegan2.networks import SLOW, Generator
+from enamel_lib.stylegan2.generator import SLOW, Generator
 
 
 def mapping_graph(generator: Generator) -> ov.Model:
