@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from enamel_lib.engines import Predictor
 
 PIXEL_UM = 0.06  # of a tile, and of what a generator that learnt from tiles draws, once it has their size
+SAME = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 
 
@@ -74,23 +75,23 @@ def operator_changes(generate: searches.Generate, *, latent_dim: int, trials: in
     Returns
     -------
     pandas.DataFrame
-        Operators by protocols: share of pixels in which a newcomer's picture differs from the most similar one among
-        members and earlier newcomers, the smallest of all trials; 0 is a copy.
+        Operators by protocols: mean difference of colours, of 255, between a newcomer and the most similar one among
+        members and earlier newcomers, the smallest of all trials. Below `SAME` it is a copy, but for rounding.
     """
     import pandas as pd
 
     found = {}
     for protocol, rules in breeding.PROTOCOLS.items():
-        shares = []
+        differences = []
         for trial in range(trials):
             rng = np.random.default_rng([seed, trial])
             codes = breeding.start(rules, evolve.POPULATION, latent_dim, rng)
             # half-way through a search: fitness spreads over 0.5 GPa, mutation on the sphere turns by 6 degrees
             new = breeding.turned(codes, 0, 0.1, rng) if rules.sphere else breeding.added(rules, codes, 0.5, rng)
-            pictures = generate(np.concatenate([codes, new]))
+            pictures = generate(np.concatenate([codes, new])).astype(float)
             places = range(len(codes), len(pictures))
-            shares.append([(pictures[i] != pictures[:i]).any(axis=-1).mean(axis=(1, 2)).min() for i in places])
-        found[protocol] = np.min(shares, axis=0)
+            differences.append([np.abs(pictures[i] - pictures[:i]).mean(axis=(1, 2, 3)).min() for i in places])
+        found[protocol] = np.min(differences, axis=0)
     return pd.DataFrame(found, index=breeding.OPERATORS[1:])
 
 
