@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from enamel_lib import generators, paths, stylegan2
+from enamel_lib import bench_generators, generators, paths, stylegan2
 from enamel_lib.errors import EngineError, InputError, ModelError
 
 FIXTURES = paths.SHARED / "stylegan2"
@@ -187,3 +187,13 @@ def test_arguments(network, tmp_path):
         generators.load_generator(engine="magic")
     with pytest.raises(InputError, match=r"\.keras"):
         generators.save_generator(network, tmp_path / "generator.h5", card={})
+
+
+def test_what_the_bench_measures(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "MODELS", tmp_path)
+    generators.save_generator(network, tmp_path / "generator.keras", card={})
+    rows = list(bench_generators.drawing(lambda call: len(call())))  # "calls per second": images of a call
+    rates = [value for _, value, unit, _ in rows if unit == "images/s"]
+    assert rates == [1, 1, generators.BATCH**2, generators.BATCH**2]
+    assert [value for _, value, unit, _ in rows if unit == "times"] == [1, 1]
+    assert rows[-1][1] > 99.9  # % of colours that agree
