@@ -61,10 +61,10 @@ def stage_measures(measures: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     figure = Figure(figsize=(9, 2.9))
     for ax, (name, label) in zip(figure.subplots(1, len(labels)), labels.items(), strict=True):
         for number, (kind, rows) in enumerate(measures.groupby("kind", sort=False)):
-            place = rows["stage"] + 0.18 * (number - 1)
+            place = rows["stage"] + 0.15 * (number - 1.5)
             ax.plot(place, rows[name], ".", ms=3.5, alpha=0.45, mec="none", color=f"C{number}")
             mean = rows.groupby("stage")[name].mean()
-            ax.plot(mean.index + 0.18 * (number - 1), mean, "o-", ms=4, color=f"C{number}", label=kind)
+            ax.plot(mean.index + 0.15 * (number - 1.5), mean, "o-", ms=4, color=f"C{number}", label=kind)
         ax.set(xlabel="stage", ylabel=label, xticks=sorted(measures["stage"].unique()))
         ax.set_ylim(bottom=0)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=measures["kind"].nunique())
@@ -290,7 +290,7 @@ def map_saliency(image: np.ndarray, mosaic: np.ndarray, title: str) -> Figure:
     title
         Of the saliency.
     """
-    figure = Figure(figsize=(9, 0.5 + 4.3 * image.shape[0] / image.shape[1]))
+    figure = Figure(figsize=(9, 0.3 + 4.3 * image.shape[0] / image.shape[1]))
     axes = figure.subplots(1, 2)
     draw_image(axes[0], image, "real map (Lew 2023)")
     _draw_saliency(axes[1], mosaic, title)
