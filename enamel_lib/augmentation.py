@@ -1,25 +1,19 @@
 """Augmentation of training tiles: as the paper did it, and with their directions kept true."""
 
 import numpy as np
-from skimage import color
 
 # A zoom changes the scale that the labels depend on, and a plain flip the directions: the audited protocol does
-# neither. Its turns keep the network from telling its few maps apart by their colour.
+# neither.
 AUGMENTATION = {
-    "paper": {"lowest_zoom": 0.5, "orientation_true": False, "turn": False},
-    "audited": {"lowest_zoom": 1.0, "orientation_true": True, "turn": True},
+    "paper": {"lowest_zoom": 0.5, "orientation_true": False},
+    "audited": {"lowest_zoom": 1.0, "orientation_true": True},
 }
 
 
 def augment(
-    tiles: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    lowest_zoom: float = 0.5,
-    orientation_true: bool = False,
-    turn: bool = False,
+    tiles: np.ndarray, rng: np.random.Generator, *, lowest_zoom: float = 0.5, orientation_true: bool = False
 ) -> np.ndarray:
-    """Zoom, flip and turn every tile of a batch at random, as the paper did or with its directions kept true.
+    """Zoom and flip every tile of a batch at random, as the paper did or with its directions kept true.
 
     Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches
     the middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and
@@ -29,9 +23,9 @@ def augment(
     Parameters
     ----------
     tiles
-        `(N, H, W, 3)`, uint8 or float in [0, 1]; square where they are turned.
+        `(N, H, W, 3)`, uint8 or float.
     rng
-        Source of the factors, flips and turns.
+        Source of the factors and flips.
     lowest_zoom
         In (0, 1]; 1 leaves the scale alone.
     orientation_true
@@ -40,10 +34,6 @@ def augment(
         phi to -phi, hue h to 1 - h, which is green and blue exchanged. For up-down flips (x is shared by the image and
         polarization planes) this is the exact mirror image; for left-right flips it mirrors the polarization plane,
         which stands at 60 degrees to the surface.
-    turn
-        Turn the picture by nothing or a quarter, and all of its hues by one random angle, as though the section had
-        been mounted otherwise. Hardness feels the in-plane angle only through the angle to the indenter, which makes
-        2 % of its variance (DOMAIN.md B).
 
     Returns
     -------
@@ -63,18 +53,7 @@ def augment(
         else:
             blended = _blend(_blend(tile, rows, 0), cols, 1)
             result[:] = np.rint(blended) if tiles.dtype == np.uint8 else blended
-    return _turned(out, rng) if turn else out
-
-
-def _turned(tiles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Every picture by nothing or a quarter turn, and its hues by one angle."""
-    quarter, shift = rng.uniform(size=len(tiles)) < 0.5, rng.uniform(size=(len(tiles), 1, 1))
-    tiles = np.where(quarter[:, None, None, None], np.rot90(tiles, axes=(1, 2)), tiles)
-    scale = np.float32(255 if tiles.dtype == np.uint8 else 1)
-    hsv = color.rgb2hsv(tiles.astype(np.float32) / scale)
-    hsv[..., 0] = (hsv[..., 0] + shift) % 1
-    rgb = color.hsv2rgb(hsv) * scale
-    return np.rint(rgb).astype(np.uint8) if tiles.dtype == np.uint8 else rgb.astype(tiles.dtype)
+    return out
 
 
 def _sample_at(length: int, zoom: float, flip: bool) -> np.ndarray:

@@ -91,7 +91,22 @@ def simulating() -> Iterator[Row]:
     yield _row("simulated tiles", rate, "tiles/s", "200 x 200 px")
 
 
-BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, simulating)
+def drawing() -> Iterator[Row]:
+    """Images per second of the shipped generator, by Keras and by the default engine."""
+    from enamel_lib import bench_generators
+
+    for row in bench_generators.drawing(_per_second):
+        yield _row(*row)
+
+
+def evolving() -> Iterator[Row]:
+    """Seconds per generation of the genetic algorithm, the authors' way and ours."""
+    from enamel_lib import bench_evolve
+
+    yield from bench_evolve.evolving()
+
+
+BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, simulating, drawing, evolving)
 
 
 def _row(what: str, value: float, unit: str, note: str) -> Row:

@@ -64,21 +64,3 @@ def test_augmentation_is_seeded_and_leaves_its_input(tiles):
         ]
     )
     assert share == pytest.approx(0.5, abs=0.1)  # up-down flips
-
-
-def test_turns_keep_what_hardness_feels(tiles):
-    """Neighbours' misorientation, brightness and saturation stay; hues move by one angle, pixels by a quarter turn."""
-    (turned,) = augmentation.augment(tiles, np.random.default_rng(3), lowest_zoom=1.0, orientation_true=True, turn=True)
-    assert turned.dtype == np.uint8
-    shifts = {}
-    for name, plain in (("quarter", np.rot90(tiles[0])), ("none", tiles[0])):
-        for rows, cols in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-            moved = plain[::rows, ::cols]
-            (phi, gamma), (phi_turned, gamma_turned) = pic.decode(moved), pic.decode(turned)
-            if np.abs(gamma - gamma_turned).max() < 0.5:
-                bright = gamma < 60  # dark colours have few hues in 8 bits
-                for sign in (1, -1):
-                    difference = np.deg2rad(2 * (phi_turned - sign * phi))[bright]
-                    shifts[name, rows, cols, sign] = np.abs(np.exp(1j * difference).mean())
-    assert len(shifts) == 2  # one way to have turned it
-    assert max(shifts.values()) > 0.9999  # by one and the same angle
