@@ -32,7 +32,7 @@ from enamel_lib.training_run import made_with
 
 CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
 PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
-HALF_LIFE, EARLY = 10_000, 0.05  # of the moving average: pictures, and at most this share of those seen so far
+HALF_LIFE, EARLY = 10_000, 0.1  # of the moving average: pictures, and at most this share of the stage's so far
 GRID = (4, 6)  # rows and columns of the sample grid
 JUDGED = 48  # pictures that the measures of the history compare
 REPORTED = ("loss_g", "loss_d", "score_real", "score_fake", "r1", "path_length")  # means of each row of the history
@@ -190,7 +190,7 @@ class Run:
         if at % R1_EVERY == 0:
             report["r1"] = self._steps["r1"](reals)
         self.step, self.seen = self.step + 1, self.seen + len(reals)
-        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, EARLY * self.seen)))
+        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, EARLY * (at + 1) * len(reals))))
         return report
 
     def _follow(self, keep: float) -> None:
