@@ -17,8 +17,8 @@ from enamel_lib.simulate import Section
 NORMAL = pic.to_polarization_frame(np.array([0.0, 0.0, 1.0]))  # surface normal, polarization frame
 
 
-def hardness_gradient(section: Section, *, at: str = "mean") -> np.ndarray:
-    """Gradient of the hardness of a section with respect to the director of each pixel, by the law's chain rule.
+def hardness_gradient(section: Section, weights: np.ndarray | None = None) -> np.ndarray:
+    """Gradient of a mean hardness of a section with respect to the director of each pixel, by the law's chain rule.
 
     A director counts in two ways: by its angle to the indent (A), and by its misorientation with its neighbours (M),
     which reaches as far as the Gaussian means of the law.
@@ -27,8 +27,9 @@ def hardness_gradient(section: Section, *, at: str = "mean") -> np.ndarray:
     ----------
     section
         Simulated in a world whose hardness follows its own depth and crystals ("confounded"), at its native scale.
-    at
-        "mean" for the hardness averaged over the section, "centre" for that of its central pixel.
+    weights
+        `(H, W)`, of each pixel's hardness in the mean: 1 / n over a tile, or 1 at an indent; all equal if None. At the
+        edge of a section the law repeats the outermost crystals, so a tile wants a margin of 45 px (3 (0.4 + 0.5) um) around it.
 
     Returns
     -------
@@ -38,19 +39,17 @@ def hardness_gradient(section: Section, *, at: str = "mean") -> np.ndarray:
     Raises
     ------
     InputError
-        If the section was shrunk (0.09 um per pixel or more) or `at` is something else.
+        If the section was shrunk (0.09 um per pixel or more) or the weights do not fit it.
     """
     if section.pixel_size_um >= 0.09:
         raise InputError(f"a section of {section.pixel_size_um} um per pixel was shrunk; simulate it at 0.06")
-    if at not in ("mean", "centre"):
-        raise InputError(f"hardness is known at 'mean' or 'centre', not at {at!r}")
+    if weights is None:
+        weights = np.full(section.hardness.shape, 1 / section.hardness.size)
+    if weights.shape != section.hardness.shape:
+        raise InputError(f"weights of shape {weights.shape} do not fit a section of {section.hardness.shape}")
     director = section.director.astype(np.float64)
-    shape, pixel = director.shape[:2], section.pixel_size_um
-    wanted = np.full(shape, 1 / np.prod(shape))
-    if at == "centre":
-        wanted = np.zeros(shape)
-        wanted[shape[0] // 2, shape[1] // 2] = 1
-    weight = _gaussian_adjoint(wanted, law.SUPPORT_UM / pixel)
+    pixel = section.pixel_size_um
+    weight = _gaussian_adjoint(weights, law.SUPPORT_UM / pixel)
     weight = weight * law.size_effect() * law.depth_factor(section.depth) * law.REGION_FACTORS[section.region]
     cos_psi, misorientation = director @ NORMAL, section.misorientation.astype(np.float64)
 
