@@ -29,7 +29,8 @@ def hardness_gradient(section: Section, weights: np.ndarray | None = None) -> np
         Simulated in a world whose hardness follows its own depth and crystals ("confounded"), at its native scale.
     weights
         `(H, W)`, of each pixel's hardness in the mean: 1 / n over a tile, or 1 at an indent; all equal if None. At the
-        edge of a section the law repeats the outermost crystals, so a tile wants a margin of 45 px (3 (0.4 + 0.5) um) around it.
+        edge of a section the law repeats the outermost crystals, so a tile wants a margin of 45 px around it: three
+        standard deviations of both Gaussian means.
 
     Returns
     -------
