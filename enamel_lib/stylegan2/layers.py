@@ -227,7 +227,8 @@ class MinibatchDeviation(keras.Layer):
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, H, W, C)` to `(N, H, W, C + 1)`."""
         count, *rest = ops.shape(x)
-        group = ops.minimum(self._group, count)
+        # JAX knows the number when it compiles, and must not make a traced value of it
+        group = min(self._group, count) if isinstance(count, int) else ops.minimum(self._group, count)
         grouped = ops.reshape(ops.cast(x, self.variable_dtype), (group, -1, *rest))  # image n is in group n mod (N / G)
         centred = grouped - ops.mean(grouped, axis=0, keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(centred), axis=0) + EPSILON)
