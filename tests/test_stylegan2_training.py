@@ -90,6 +90,19 @@ def test_a_step_descends_and_reads_what_others_change():
     np.testing.assert_allclose(moved, [1.25, 0])
 
 
+def test_a_discriminator_can_be_compiled():
+    discriminator = build_discriminator(8, fmap_base=32, fmap_max=8)
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build(discriminator.trainable_variables)
+
+    def loss(images):
+        score = ops.mean(discriminator(images))
+        return score, score
+
+    step, images = make_step(loss, optimizer, discriminator.trainable_variables), np.ones((8, 8, 8, 3), np.float32)
+    assert float(step(images)) > float(step(images))
+
+
 def test_styles_change_at_the_crossover():
     generator = build_generator(16, **TINY)
     z = np.random.default_rng(0).standard_normal((2, 3, 8)).astype(np.float32)
