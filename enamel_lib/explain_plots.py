@@ -228,7 +228,7 @@ def perturbation_curves(curves: Mapping[str, Mapping[str, np.ndarray]], fraction
             spread = moved.std(axis=1, ddof=1) / np.sqrt(moved.shape[1])
             ax.errorbar(fractions, moved.mean(axis=1), yerr=spread, fmt="o-", ms=3.5, capsize=2, label=name)
         ax.set(title=panel, xlabel="share of cells", xlim=(0, 1))
-        ax.set_ylim(bottom=0)
+    figure.axes[0].set_ylim(bottom=0)  # shared; set before, it would stop at what the first panel needs
     figure.axes[0].set_ylabel("off the whole tile's prediction (GPa)")
     figure.axes[-1].legend()
     return figure
