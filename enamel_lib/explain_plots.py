@@ -290,7 +290,7 @@ def map_saliency(image: np.ndarray, mosaic: np.ndarray, title: str) -> Figure:
     title
         Of the saliency.
     """
-    figure = Figure(figsize=(9, 0.3 + 4.3 * image.shape[0] / image.shape[1]))
+    figure = Figure(figsize=(9, 0.5 + 4.5 * image.shape[0] / image.shape[1]))
     axes = figure.subplots(1, 2)
     draw_image(axes[0], image, "real map (Lew 2023)")
     _draw_saliency(axes[1], mosaic, title)
