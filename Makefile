@@ -32,7 +32,7 @@ figures: setup  ## run every notebook (default profile) and write figures/
 test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
 	@$(BIN)/python -m pytest
 	@$(BIN)/enamel reproduce --profile quick
-	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest tests/test_facts.py
 
