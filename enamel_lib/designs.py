@@ -56,6 +56,11 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     return np.reshape(found, (-1, 2)).mean(axis=1)
 
 
+def without_depth(truth: "pd.DataFrame") -> np.ndarray:
+    """True hardness of tiles, `truth` and `depth` in columns, divided by the factor of depth: `(N,)` GPa."""
+    return (truth["truth"] / law.depth_factor(truth["depth"])).to_numpy()
+
+
 def misorientation(pictures: np.ndarray) -> np.ndarray:
     """Mean misorientation of neighbours 60 nm apart, `(N,)` degrees, of pictures each 12 um wide."""
     tiles = generator_metrics.enlarge(pictures)

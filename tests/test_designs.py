@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from test_evolve import LATENT, evaluate, generate
 
@@ -28,6 +29,11 @@ def test_the_oracle_ranks_simulated_tiles_as_their_truth():
     tiles = [simulate.section((200, 200), seed=seed, world="visible") for seed in range(24)]
     found = designs.law_hardness(np.stack([tile.rgb for tile in tiles]))
     assert np.corrcoef(found, [tile.hardness.mean() for tile in tiles])[0, 1] > 0.5
+
+
+def test_truth_without_depth_is_that_of_the_surface():
+    truth = pd.DataFrame({"truth": [3.0, 3.0], "depth": [0.0, 1.0]})
+    np.testing.assert_allclose(designs.without_depth(truth), [6.0, 3.0])
 
 
 def test_misorientation_of_stripes():
