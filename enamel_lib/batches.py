@@ -2,6 +2,7 @@
 
 A recipe is a YAML file in `recipes/`: settings, and `stages` that may override any of them. A stage trains on windows
 of `size` pixels cut out of the tiles anywhere, small ones first: cheaper, and the scale of a pixel never changes.
+`structure`, if given, has `stages` of its own that come first and learn what simulated `sections` are made of.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from enamel_lib import runs
 from enamel_lib.augmentation import augment
 from enamel_lib.errors import InputError
 
-RECIPES = Path(__file__).parent / "recipes"
 DEFAULTS = {
     "precision": "float32",  # or mixed_bfloat16
     "batch_size": 32,
@@ -33,38 +33,37 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (`cpu`, `gpu`, `quick`), path of a YAML file, or the settings themselves.
+        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
 
     Returns
     -------
     dict
         `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
-        show); `name`.
+        show); `name`; and `structure`, if the recipe has it, with `sections` and `stages`.
 
     Raises
     ------
     InputError
         If there is no such recipe, or a key or value in it is unknown.
     """
-    if isinstance(recipe, dict):
-        given = dict(recipe)
-    else:
-        path = Path(recipe) if Path(recipe).suffix else RECIPES / f"{recipe}.yml"
-        if not path.is_file():
-            names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yml")))
-            raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
-        try:
-            given = yaml.safe_load(path.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
-        given = {"name": path.stem} | given if isinstance(given, dict) else {}
-    stages, name = given.pop("stages", None), given.pop("name", "own")
-    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        raise InputError(f"recipe {name!r} has no list of `stages`; give each a `size` and a number of `images`")
-    stages = [DEFAULTS | given | stage for stage in stages]
-    for stage in stages:
+    given = runs.read_recipe(recipe)
+    stages, name, structure = given.pop("stages", None), given.pop("name"), given.pop("structure", None)
+    settings = {"name": name, "stages": _stages(stages, given, name)}
+    if structure is None:
+        return settings
+    if not isinstance(structure, dict) or set(structure) != {"sections", "stages"}:
+        raise InputError(f"recipe {name!r}: `structure` needs a number of `sections` and its own `stages`, no more")
+    sections = structure["sections"]
+    if not isinstance(sections, int) or sections < 2:
+        raise InputError(f"recipe {name!r}: sections is {sections!r}; it must be a whole number above 1")
+    return settings | {"structure": {"sections": sections, "stages": _stages(structure["stages"], given, name)}}
+
+
+def _stages(stages: Any, given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    complete = runs.complete_stages(stages, DEFAULTS | given, name=name, needs="a `size` and a number of `images`")
+    for stage in complete:
         _check_stage(stage, name)
-    return {"name": name, "stages": stages}
+    return complete
 
 
 def _check_stage(stage: dict[str, Any], name: str) -> None:
@@ -94,7 +93,7 @@ class Batches:
     tiles
         `(N, side, side, 3)` uint8.
     rows
-        Training rows: `tile_id`, `label` (GPa) and `weight`. Equal weights: shuffled passes over the rows;
+        Training rows: `tile_id`, `weight` and the `targets`. Equal weights: shuffled passes over the rows;
         otherwise rows are drawn in proportion to them.
     stage
         Settings of the stage.
@@ -104,6 +103,8 @@ class Batches:
         Of the stage, from 0: each has its own stream.
     augmentation
         Arguments of `augmentation.augment`, which come with the protocol.
+    targets
+        Columns to learn; `label` is in GPa.
     """
 
     tiles: np.ndarray
@@ -112,20 +113,17 @@ class Batches:
     seed: int
     number: int
     augmentation: dict[str, Any]
+    targets: tuple[str, ...] = ("label",)
 
     def chosen(self, step: int) -> np.ndarray:
         """Positions in `rows` of one batch, `(batch_size,)`; `step` counts from the start of the stage."""
         size, weight = self.stage["batch_size"], self.rows["weight"].to_numpy()
         if np.ptp(weight) > 0:
             return self._rng(step, 0).choice(len(weight), size, p=weight / weight.sum())
-        at = step * size + np.arange(size)
-        shuffled = {
-            epoch: self._rng(epoch, 2).permutation(len(weight)) for epoch in np.unique(at // len(weight)).tolist()
-        }
-        return np.array([shuffled[epoch][place] for epoch, place in zip(*divmod(at, len(weight)), strict=True)])
+        return runs.shuffled(step, size, len(weight), lambda number: self._rng(number, 2))
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Windows `(batch_size, size, size, 3)` in [0, 1] and labels `(batch_size, 1)` in GPa of one batch."""
+        """Windows `(batch_size, size, size, 3)` in [0, 1] and targets `(batch_size, len(targets))` of one batch."""
         rows = self.rows.iloc[self.chosen(step)]
         rng, size = self._rng(step, 1), self.stage["size"]
         corners = rng.integers(0, self.tiles.shape[1] - size + 1, (len(rows), 2))
@@ -134,7 +132,7 @@ class Batches:
             for tile, (row, col) in zip(rows["tile_id"], corners, strict=True)
         ]
         tiles = augment(np.stack(windows), rng, **self.augmentation)
-        return tiles.astype(np.float32) / np.float32(255), rows[["label"]].to_numpy(np.float32)
+        return tiles.astype(np.float32) / np.float32(255), rows[list(self.targets)].to_numpy(np.float32)
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, self.number, *key))

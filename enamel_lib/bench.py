@@ -15,7 +15,7 @@ SECONDS = 4.0  # spent on each rate at least, after a first call that compiles
 STRIDE = 8  # px; of the mapped picture
 MATRIX = 3072  # side of the matrices that measure the processor's peak
 
-Row = dict[str, Any]  # what, value, unit, note
+Row = tuple[str, float, str, str]  # what, value, unit, note
 
 
 def main() -> None:
@@ -27,12 +27,13 @@ def main() -> None:
     with console.progress() as bar:
         for benchmark in bar.track(BENCHMARKS, description="measuring"):
             rows += benchmark()
-    for row in rows:
-        table.add_row(row["what"], f"{row['value']:,.3g}", row["unit"], row["note"])
+    for what, value, unit, note in rows:
+        table.add_row(what, f"{value:,.3g}", unit, note)
     Console().print(table)
     versions = {name: report.installed_version(name) for name in report.RECORDED_PACKAGES}
+    named = [dict(zip(("what", "value", "unit", "note"), row, strict=True)) for row in rows]
     report.write_json(
-        paths.BUILD / "bench.json", {"cores": os.cpu_count(), "load_before": load, "versions": versions, "rows": rows}
+        paths.BUILD / "bench.json", {"cores": os.cpu_count(), "load_before": load, "versions": versions, "rows": named}
     )
 
 
@@ -48,32 +49,32 @@ def mapping() -> Iterator[Row]:
     scaled = tiles[:1] / np.float32(255)
 
     published = _per_second(lambda: model.predict(scaled, verbose=0))
-    yield _row("map, authors' way", published, "windows/s", "one predict per window")
+    yield "map, authors' way", published, "windows/s", "one predict per window"
     batched = engines.make_predictor(model, engine="keras", batch_size=len(tiles))
     reference = _per_second(lambda: batched(tiles)) * len(tiles)
-    yield _row("map, batched Keras", reference, "windows/s", f"batches of {len(tiles)}, float32")
+    yield "map, batched Keras", reference, "windows/s", f"batches of {len(tiles)}, float32"
 
     fast = engines.make_predictor(model, batch_size=len(tiles))
     name = f"{fast.engine}, {fast.precision}"
     single = _per_second(lambda: fast(tiles)) * len(tiles)
-    yield _row("map, default engine, nothing shared", single, "windows/s", name)
+    yield "map, default engine, nothing shared", single, "windows/s", name
     default = _per_second(lambda: hardness_map.raster(picture, fast, stride=STRIDE)) * blocks**2
-    yield _row("map, default engine", default, "windows/s", f"{name}, stride {STRIDE}, overlap computed once")
-    yield _row("default engine / batched Keras", default / reference, "times", "")
+    yield "map, default engine", default, "windows/s", f"{name}, stride {STRIDE}, overlap computed once"
+    yield "default engine / batched Keras", default / reference, "times", ""
 
     split = fast.precision == "bfloat16"
     tile = _arithmetic(openvino_graph.tile_graphs(model, 1, np.uint8, split=split), 1)
     block = _arithmetic(openvino_graph.block_graphs(model, (blocks, blocks), STRIDE, np.uint8, split=split), blocks**2)
-    yield _row("arithmetic per window, nothing shared", sum(tile) / 1e9, "GFLOP", "convolutions")
-    yield _row("arithmetic per window", sum(block) / 1e9, "GFLOP", f"blocks of {blocks} x {blocks} windows")
+    yield "arithmetic per window, nothing shared", sum(tile) / 1e9, "GFLOP", "convolutions"
+    yield "arithmetic per window", sum(block) / 1e9, "GFLOP", f"blocks of {blocks} x {blocks} windows"
     # a graph that is split computes its first part in float32
     peaks = [_matrix_peak(precision) for precision in dict.fromkeys(("float32", fast.precision))]
     for precision, peak in zip(("float32", fast.precision), peaks, strict=False):
-        yield _row(f"matrix peak, {precision}", peak / 1e9, "GFLOP/s", f"measured, {MATRIX} x {MATRIX}")
+        yield f"matrix peak, {precision}", peak / 1e9, "GFLOP/s", f"measured, {MATRIX} x {MATRIX}"
     at_peak = [sum(work / peak for work, peak in zip(part, peaks, strict=True)) for part in (tile, block)]  # s
-    yield _row("share of peak, nothing shared", single * at_peak[0], "of 1", name)
-    yield _row("share of peak", default * at_peak[1], "of 1", f"{name}, counting the arithmetic done")
-    yield _row("share of peak, with the arithmetic saved", default * at_peak[0], "of 1", "may pass 1")
+    yield "share of peak, nothing shared", single * at_peak[0], "of 1", name
+    yield "share of peak", default * at_peak[1], "of 1", f"{name}, counting the arithmetic done"
+    yield "share of peak, with the arithmetic saved", default * at_peak[0], "of 1", "may pass 1"
 
 
 def _arithmetic(graphs: list, windows: int) -> list[float]:
@@ -88,15 +89,14 @@ def simulating() -> Iterator[Row]:
     from enamel_lib import simulate
 
     rate = _per_second(lambda: simulate.section((200, 200), seed=1))
-    yield _row("simulated tiles", rate, "tiles/s", "200 x 200 px")
+    yield "simulated tiles", rate, "tiles/s", "200 x 200 px"
 
 
 def drawing() -> Iterator[Row]:
     """Images per second of the shipped generator, by Keras and by the default engine."""
     from enamel_lib import bench_generators
 
-    for row in bench_generators.drawing(_per_second):
-        yield _row(*row)
+    yield from bench_generators.drawing(_per_second)
 
 
 def evolving() -> Iterator[Row]:
@@ -107,10 +107,6 @@ def evolving() -> Iterator[Row]:
 
 
 BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, simulating, drawing, evolving)
-
-
-def _row(what: str, value: float, unit: str, note: str) -> Row:
-    return {"what": what, "value": float(value), "unit": unit, "note": note}
 
 
 def _per_second(call: Callable[[], Any]) -> float:

@@ -23,7 +23,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.png")):
 """
 
 
-def evolving() -> Iterator[dict[str, Any]]:
+def evolving() -> Iterator[tuple[str, float, str, str]]:
     """Seconds per generation of the published genetic algorithm and of ours, and for 250 generations of one target."""
     from enamel_lib import designs, engines, evolve, generators, indenter
 
@@ -41,13 +41,10 @@ def evolving() -> Iterator[dict[str, Any]]:
         progress=lambda done, total: ticks.append(time.perf_counter()),
     )
     ours = float(np.median(np.diff(ticks)))
-    for what, value, unit, note in (
-        ("evolution, authors' way", published, "s/generation", "two processes, 30 predictions one by one"),
-        ("evolution", ours, "s/generation", "5 newcomers in one batch"),
-        ("evolution / authors' way", published / ours, "times", ""),
-        ("250 generations of one target", 250 * ours, "s", f"from {OURS} generations"),
-    ):
-        yield {"what": what, "value": float(value), "unit": unit, "note": note}
+    yield "evolution, authors' way", published, "s/generation", "two processes, 30 predictions one by one"
+    yield "evolution", ours, "s/generation", "5 newcomers in one batch"
+    yield "evolution / authors' way", published / ours, "times", ""
+    yield "250 generations of one target", 250 * ours, "s", f"from {OURS} generations"
 
 
 def _published(generator: Any) -> float:

@@ -23,8 +23,6 @@ app = typer.Typer(
 app.add_typer(design_commands.commands)
 app.add_typer(evolve_command.commands)
 
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Root = Annotated[Path | None, typer.Option(help="Data in the authors' layout; data/raw if filled, else simulated.")]
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
 Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
@@ -105,8 +103,8 @@ def simulate(
     size: Annotated[int, typer.Option(min=1, max=4000, help="Side of a tile in pixels.")] = 200,
     pixel_size: Annotated[float, typer.Option(min=0.005, max=2, help="Micrometres per pixel.")] = 0.06,
     world: Annotated[World, typer.Option(help="What ties hardness to the picture.")] = World.confounded,
-    seed: Seed = 0,
-    force: Force = False,
+    seed: console.Seed = 0,
+    force: console.Force = False,
 ) -> None:
     """Simulate PIC tiles (PNG) with their truth (.npz: director, hardness) and labels.csv."""
     import numpy as np
@@ -148,7 +146,7 @@ def simulate(
 @app.command()
 def dataset(
     root: Root = None,
-    seed: Seed = 0,
+    seed: console.Seed = 0,
 ) -> None:
     """Build and check the united dataset; print its counts and the leakage audit."""
     from enamel_lib import curation, sources
@@ -170,8 +168,8 @@ def train(
     recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
     root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/... if none.")] = None,
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
 ) -> None:
     """Train the indenter; may be killed at any moment and resumed."""
     console.load_keras()
@@ -220,7 +218,7 @@ def map_(
     model: Weights = "default",
     engine: Engine = Engine.auto,
     pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
-    force: Force = False,
+    force: console.Force = False,
 ) -> None:
     """Draw the hardness map of a picture.
 

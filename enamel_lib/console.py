@@ -1,17 +1,23 @@
-"""What the commands of the command line share: progress bars, quiet start, one-line complaints."""
+"""What the commands of the command line share: options, progress bars, quiet start, one-line complaints."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.progress import Progress
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
 
 
 def complain(message: str) -> int:

@@ -11,9 +11,6 @@ from enamel_lib.errors import InputError
 commands = typer.Typer()
 AT_ONCE = 16  # pictures drawn together
 
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
-
 
 @commands.command(name="train-generator")
 def train_generator(
@@ -22,8 +19,8 @@ def train_generator(
     resolution: Annotated[int | None, typer.Option(help="Stop growing here, px; the recipe's last if none.")] = None,
     kimg: Annotated[float | None, typer.Option(min=0.001, help="Thousand pictures of the last stage.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/generator if none.")] = None,
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
 ) -> None:
     """Train a StyleGAN2; may be killed at any moment and resumed.
 
@@ -63,8 +60,8 @@ def generate(
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
     model: Annotated[str, typer.Option(help="Name of a shipped generator, or path of a .keras file.")] = "default",
-    seed: Seed = 0,
-    force: Force = False,
+    seed: console.Seed = 0,
+    force: console.Force = False,
 ) -> None:
     """Draw pictures with a trained generator."""
     import numpy as np
@@ -91,7 +88,7 @@ def generate(
 def import_generator(
     snapshot: Annotated[Path, typer.Argument(metavar="PKL", help="network-snapshot-*.pkl of NVIDIA's code.")],
     out: Annotated[Path, typer.Option(help="The .keras file to write, with a card beside it.")],
-    force: Force = False,
+    force: console.Force = False,
 ) -> None:
     """Convert a StyleGAN2 snapshot to Keras; nothing in the file is executed."""
     if out.suffix != ".keras":
@@ -99,7 +96,7 @@ def import_generator(
     console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
     console.load_keras()
     from enamel_lib import generators
-    from enamel_lib.indenter import sha256
+    from enamel_lib.model_files import sha256
     from enamel_lib.stylegan2 import import_snapshot
 
     _, _, average = import_snapshot(snapshot)

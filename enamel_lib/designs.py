@@ -7,8 +7,9 @@ hardness of them. It cannot see depth or regions, so it says how designs compare
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import spatial
 
-from enamel_lib import breeding, evolve, generator_metrics, gradients, pic, searches, simulate
+from enamel_lib import breeding, evolve, generator_metrics, gradients, images, pic, searches, simulate
 from enamel_lib import hardness_law as law
 from enamel_lib.images import TILE
 
@@ -25,7 +26,7 @@ REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 
 def evaluator(predictor: "Predictor") -> searches.Evaluate:
     """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
-    return lambda pictures: predictor(generator_metrics.enlarge(pictures, predictor.size))
+    return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
 
 
 def law_hardness(pictures: np.ndarray) -> np.ndarray:
@@ -45,7 +46,7 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
         `(N,)` GPa, means over the pictures.
     """
     found = []
-    for tile in generator_metrics.enlarge(pictures):
+    for tile in images.resize_all(pictures):
         phi, gamma = pic.decode(tile)
         for sign in (1, -1):
             director = pic.to_director(phi, gamma, sign)
@@ -63,15 +64,14 @@ def without_depth(truth: "pd.DataFrame") -> np.ndarray:
 
 def misorientation(pictures: np.ndarray) -> np.ndarray:
     """Mean misorientation of neighbours 60 nm apart, `(N,)` degrees, of pictures each 12 um wide."""
-    tiles = generator_metrics.enlarge(pictures)
+    tiles = images.resize_all(pictures)
     return np.array([simulate.local_misorientation(pic.to_director(*pic.decode(t)), PIXEL_UM).mean() for t in tiles])
 
 
 def diversity(pictures: np.ndarray) -> float:
     """Mean distance of two pictures of a set: root mean square difference of colours at 16 px a side, 0 to 255."""
-    apart = np.eye(len(pictures), dtype=bool)
-    small = generator_metrics.enlarge(pictures, generator_metrics.COARSE).reshape(len(pictures), -1).astype(float)
-    return float(np.sqrt(((small[:, None] - small) ** 2).mean(axis=-1))[~apart].mean())
+    small = generator_metrics.coarse(pictures)
+    return float(np.sqrt(spatial.distance.pdist(small, "sqeuclidean") / small.shape[1]).mean())
 
 
 def operator_changes(generate: searches.Generate, *, latent_dim: int, trials: int = 3, seed: int = 0) -> "pd.DataFrame":

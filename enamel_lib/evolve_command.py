@@ -54,7 +54,7 @@ def evolve(
     model: Annotated[str, typer.Option("--model", help="Indenter: name, or path of a .keras file.")] = "default",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same design.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: console.Force = False,
 ) -> None:
     """Evolve a picture of given hardness; may be killed at any moment and resumed."""
     import numpy as np

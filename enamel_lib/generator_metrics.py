@@ -37,14 +37,6 @@ class Sample:
     features: np.ndarray
 
 
-def enlarge(pictures: np.ndarray, side: int = images.TILE) -> np.ndarray:
-    """Pictures `(N, R, R, 3)` uint8 resized to what the indenter takes, `(N, side, side, 3)`.
-
-    Between pixels colours are mixed, so neighbours come out more alike than on a tile of that resolution.
-    """
-    return np.stack([images.resize(picture, side / len(picture)) for picture in pictures])
-
-
 def penultimate_features(model: "keras.Model", pictures: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
     """What the indenter's last layer sees, averaged over the tile: `(N, 256)` float32 of tiles `(N, 200, 200, 3)`."""
     import keras
@@ -190,18 +182,18 @@ def nearest(made: np.ndarray, real: np.ndarray, *, apart: np.ndarray | None = No
     index, distance
         `(N,)` each: place in `real`; root mean square difference of colours, 0 to 255.
     """
-    queries = _coarse(made)
+    queries = coarse(made)
     best = np.full((len(made), len(real)), np.inf)
-    for mirrored in _mirrored(_coarse(real)):
+    for mirrored in _mirrored(coarse(real)):
         best = np.minimum(best, spatial.distance.cdist(queries, mirrored.reshape(len(real), -1)))
     if apart is not None:
         best[apart] = np.inf
     return best.argmin(axis=1), best.min(axis=1) / np.sqrt(queries.shape[1])
 
 
-def _coarse(pictures: np.ndarray) -> np.ndarray:
-    small = enlarge(pictures, COARSE) if pictures.shape[1] != COARSE else pictures
-    return small.reshape(len(pictures), -1).astype(np.float32)
+def coarse(pictures: np.ndarray) -> np.ndarray:
+    """Colours of pictures shrunk to 16 px a side, `(N, 768)` float32."""
+    return images.resize_all(pictures, COARSE).reshape(len(pictures), -1).astype(np.float32)
 
 
 def _mirrored(flat: np.ndarray) -> list[np.ndarray]:

@@ -1,18 +1,16 @@
 """Trained generators, all used alike whichever engine draws: Keras, OpenVINO, or NVIDIA's code in another process."""
 
-import json
 import os
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from enamel_lib import paths
+from enamel_lib import model_files, paths
 from enamel_lib.errors import EngineError, InputError, ModelError
-from enamel_lib.indenter import read_card, sha256
+from enamel_lib.image_generator import BATCH, ImageGenerator
 from enamel_lib.stylegan2 import Generator, import_snapshot
 from enamel_lib.tf1_client import Tf1Generator
 
@@ -21,40 +19,12 @@ if TYPE_CHECKING:
 
 NAMES = {"default": "generator"}
 ENGINES = ("auto", "keras", "openvino", "tf1")
-BATCH = 16  # images in one call of the network
 EXACT = 16  # px; layers up to this side are computed in float32
 WIDE = 1024  # fmap_base from which bfloat16 is faster on two cores with avx512_bf16
 
 
-class ImageGenerator(Protocol):
-    """What every generator offers.
-
-    Attributes
-    ----------
-    latent_dim, label_dim, layers, resolution
-        Length of z, of the labels (0 without), number of styles L, side of an image in px.
-    w_avg
-        `(w,)` float32, centre of the styles.
-    """
-
-    latent_dim: int
-    label_dim: int
-    layers: int
-    resolution: int
-    w_avg: np.ndarray
-
-    def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
-        """Images `(N, H, W, 3)` uint8 of latent codes `(N, latent_dim)`; `psi` below 1 pulls styles to their centre."""
-
-    def mapping(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Styles `(N, L, w)` float32 of latent codes `(N, latent_dim)`, before truncation."""
-
-    def synthesis(self, w_plus: np.ndarray) -> np.ndarray:
-        """Images `(N, H, W, 3)` float32, about in [-1, 1], of styles `(N, L, w)`."""
-
-
-class _Drawn(ABC):
-    """A generator of this library behind an engine; see `ImageGenerator`.
+class _Drawn(ImageGenerator):
+    """A generator of this library behind an engine.
 
     Attributes
     ----------
@@ -72,49 +42,6 @@ class _Drawn(ABC):
         self.latent_dim, self.label_dim = network.latent_dim, network.options["labels"]
         self.layers, self.resolution = network.num_layers, network.resolution
         self.w_avg = np.array(ops.convert_to_numpy(network.w_avg.value))
-
-    def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
-        """Draw images of latent codes.
-
-        Parameters
-        ----------
-        z
-            `(N, latent_dim)`; only its direction matters.
-        psi
-            Share of the styles' distance from their centre to keep.
-
-        Returns
-        -------
-        numpy.ndarray
-            `(N, resolution, resolution, 3)` uint8.
-        """
-        drawn = self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z) - self.w_avg))
-        return np.clip(drawn * 127.5 + 128, 0, 255).astype(np.uint8)
-
-    def mapping(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Map latent codes, and labels if the network has them, to styles `(N, L, w)` float32, before truncation."""
-        given = [_checked(z, "latent codes", (self.latent_dim,))]
-        if (labels is None) != (not self.label_dim):
-            raise InputError(f"this generator has {self.label_dim} labels; give them if and only if it has any")
-        if labels is not None:
-            given.append(_checked(labels, "labels", (self.label_dim,)))
-        return np.repeat(self._map(*given)[:, None], self.layers, axis=1)
-
-    def synthesis(self, w_plus: np.ndarray) -> np.ndarray:
-        """Draw images `(N, H, W, 3)` float32, about in [-1, 1], of styles `(N, L, w)`."""
-        w_plus = _checked(w_plus, "styles", (self.layers, len(self.w_avg)))
-        images = np.empty((len(w_plus), self.resolution, self.resolution, 3), np.float32)
-        for start in range(0, len(w_plus), BATCH):
-            images[start : start + BATCH] = self._draw(w_plus[start : start + BATCH])
-        return images
-
-    @abstractmethod
-    def _map(self, *given: np.ndarray) -> np.ndarray:
-        """From z, and labels if there are any, to w `(N, w)`."""
-
-    @abstractmethod
-    def _draw(self, w_plus: np.ndarray) -> np.ndarray:
-        """Images of at most `BATCH` styles."""
 
 
 class KerasGenerator(_Drawn):
@@ -243,13 +170,7 @@ def load_network(path: str | os.PathLike) -> Generator:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"no generator {path}; train one with `enamel train-generator`, or import a snapshot")
-    card = read_card(path)
-    if card and card.get("sha256") != sha256(path):
-        raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
-    try:
-        network = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever its parser meets
-        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
+    network = model_files.load(path)
     if not isinstance(network, Generator):
         raise ModelError(f"{path} holds another network than a generator; train one with `enamel train-generator`")
     return network.copy("float32")
@@ -280,17 +201,5 @@ def save_generator(network: Generator, path: str | os.PathLike, *, card: dict[st
     path = Path(path)
     if path.suffix != ".keras":
         raise InputError(f"{path} does not end in .keras; name the file to write")
-    with paths.atomic(path) as temporary:
-        network.copy("float16").save(temporary)
-    facts = {"network": network.options, "parameters": network.count_params(), "sha256": sha256(path)}
-    with paths.atomic(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps({"name": path.stem} | card | facts, indent=2, allow_nan=False) + "\n")
+    model_files.save(network.copy("float16"), path, {"name": path.stem} | card | {"network": network.options})
     return path
-
-
-def _checked(values: np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.asarray(values, np.float32)
-    if values.shape[1:] != shape or not np.isfinite(values).all():
-        wanted = ", ".join(map(str, shape))
-        raise InputError(f"{what} are finite and of shape (N, {wanted}); these have shape {values.shape}")
-    return values

@@ -99,6 +99,19 @@ def resize(image: np.ndarray, scale: float, *, kernel: str = "linear") -> np.nda
     return np.asarray(Image.fromarray(image).resize((width, height), KERNELS[kernel]))
 
 
+def resize_all(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
+    """Square pictures `(N, R, R, 3)` uint8 resized to `(N, side, side, 3)`, by default what the indenter takes.
+
+    Between pixels colours are mixed, so neighbours come out more alike than on a picture made at that size.
+    """
+    return np.stack([resize(picture, side / len(picture)) for picture in pictures])
+
+
+def to_uint8(drawn: np.ndarray) -> np.ndarray:
+    """Bytes of a generator's colours in about [-1, 1]; what lies beyond is cut off."""
+    return np.clip(drawn * 127.5 + 128, 0, 255).astype(np.uint8)
+
+
 def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
     """View every window of a picture without copying a pixel.
 

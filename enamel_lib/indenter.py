@@ -1,16 +1,13 @@
 """The virtual indenter: the residual network that reads hardness off one tile of a PIC map (Lew 2023, Methods)."""
 
-import hashlib
-import json
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import keras
 from keras import layers
 
-from enamel_lib import paths
+from enamel_lib import model_files, paths
 from enamel_lib.errors import InputError, ModelError
 
 BLOCKS = (2, 4, 4, 2)
@@ -19,7 +16,7 @@ POOL = 4  # side of the average pool before the dense layer
 NAMES = {"default": "indenter-audited"}
 
 
-def build_indenter(size: int = 200) -> keras.Model:
+def build_indenter(size: int = 200, outputs: int = 1) -> keras.Model:
     """Build the network with fresh weights: 162 variables and 3,550,797 parameters at 200 px.
 
     Only the dense layer depends on `size`, so weights can be moved between sizes (`trainable.grow`).
@@ -28,11 +25,13 @@ def build_indenter(size: int = 200) -> keras.Model:
     ----------
     size
         Side of the square tile in pixels, 25 or more.
+    outputs
+        1 for hardness; as many as there are targets while it learns structure (`structure`).
 
     Returns
     -------
     keras.Model
-        From `(N, size, size, 3)` float32 in [0, 1] to `(N, 1)` float32 hardness in GPa.
+        From `(N, size, size, 3)` float32 in [0, 1] to `(N, outputs)` float32: hardness in GPa.
 
     Raises
     ------
@@ -49,7 +48,7 @@ def build_indenter(size: int = 200) -> keras.Model:
         for block in range(blocks):
             x = _residual_block(x, filters, named, stride=2 if stage and not block else 1)
     x = layers.Flatten(name="flatten")(layers.AveragePooling2D(POOL, name="average_pooling2d")(x))
-    return keras.Model(tile, layers.Dense(1, dtype="float32", name="dense")(x), name="indenter")
+    return keras.Model(tile, layers.Dense(outputs, dtype="float32", name="dense")(x), name="indenter")
 
 
 def pooled_side(size: int) -> int:
@@ -89,13 +88,7 @@ def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
     path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
     if not path.is_file():
         raise ModelError(f"no model {path}; train one with `enamel train`, or name one of those in {paths.MODELS}")
-    card = read_card(path)
-    if card and card.get("sha256") != sha256(path):
-        raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever its parser meets
-        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
+    model = model_files.load(path)
     expected = build_indenter()
     shapes = [[(v.path, v.shape) for v in network.variables] for network in (model, expected)]
     if shapes[0] != shapes[1] or model.input_shape != expected.input_shape:
@@ -103,32 +96,6 @@ def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
             f"{path} holds another network than the indenter for 200-px tiles; train one with `enamel train`"
         )
     return model
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """Model card beside a `.keras` file; empty if it has none.
-
-    Raises
-    ------
-    ModelError
-        If the card is not a JSON object.
-    """
-    card = path.with_suffix(".json")
-    if not card.is_file():
-        return {}
-    try:
-        content = json.loads(card.read_text())
-    except ValueError as error:
-        raise ModelError(f"model card {card} is damaged ({error}); restore it") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"model card {card} is no JSON object; restore it")
-    return content
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _conv(x: keras.KerasTensor, filters: int, named: _Names, width: int = 3, stride: int = 1) -> keras.KerasTensor:

@@ -85,11 +85,11 @@ def cascade(
 
 
 def _fresh(variable: "keras.Variable", rng: np.random.Generator) -> np.ndarray:
+    from enamel_lib.trainable import glorot
+
     if variable.name != "kernel":
         return np.full(variable.shape, float(variable.name in ("gamma", "moving_variance")), np.float32)
-    *window, fan_in, fan_out = variable.shape
-    bound = np.sqrt(6 / (np.prod(window) * (fan_in + fan_out)))
-    return rng.uniform(-bound, bound, variable.shape).astype(np.float32)
+    return glorot(variable.shape, rng)
 
 
 def cell_means(maps: np.ndarray, cell: int = CELL) -> np.ndarray:

@@ -264,9 +264,15 @@ def unseen_tiles(count: int, *, seed: int, world: str = "confounded") -> tuple[n
     tiles, truth
         `(count, 200, 200, 3)` uint8, and one row of true values per tile as in `truth.csv`.
     """
-    maps = _Maps(seed, world, None)
     tiles, truth = [], []
-    for number, section, _ in maps.draw((TILE, TILE), maps.stratified_depths(count)):
+    for number, section in enumerate(unseen_sections(count, seed=seed, world=world)):
         tiles.append(section.rgb)
         truth.append(_truth(section, f"unseen-{number:04d}", "", 0, 0))
     return np.stack(tiles), pd.DataFrame(truth)
+
+
+def unseen_sections(count: int, *, seed: int, world: str = "confounded") -> Iterator[simulate.Section]:
+    """Simulate sections of one tile each, as `unseen_tiles` does."""
+    maps = _Maps(seed, world, None)
+    for _, section, _ in maps.draw((TILE, TILE), maps.stratified_depths(count)):
+        yield section

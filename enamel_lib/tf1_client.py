@@ -17,6 +17,7 @@ import numpy as np
 
 from enamel_lib import paths, tf1_worker
 from enamel_lib.errors import EngineError, InputError, ModelError
+from enamel_lib.image_generator import ImageGenerator
 
 VARIABLE = "ENAMEL_TF1_PYTHON"  # names an interpreter other than that of `make tf1`
 PYTHON = paths.ROOT / ".venv-tf1" / "bin" / "python"
@@ -30,8 +31,8 @@ class _Died(Exception):
     """The worker ended without an answer."""
 
 
-class Tf1Generator:
-    """A generator like any other (`generators`), whose network runs in another process.
+class Tf1Generator(ImageGenerator):
+    """A generator like any other, whose network runs in another process.
 
     Parameters
     ----------
@@ -41,13 +42,6 @@ class Tf1Generator:
         Interpreter of the TensorFlow 1.14 environment; that of `make tf1`, or `$ENAMEL_TF1_PYTHON`, if None.
     timeout_s
         Longest wait for one answer (at most `BATCH` pictures), s.
-
-    Attributes
-    ----------
-    latent_dim, label_dim, layers, resolution
-        Sizes of z, of the labels (0 if there are none), number of styles, side of a picture in px.
-    w_avg
-        `(w,)` float32, centre of the styles.
 
     Raises
     ------
@@ -72,24 +66,6 @@ class Tf1Generator:
         self._process: subprocess.Popen | None = None
         self._start()
 
-    def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
-        """Pictures of latent codes `(N, latent_dim)`: `(N, H, W, 3)` uint8; `psi` pulls styles towards their centre."""
-        image = self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z) - self.w_avg))
-        return np.clip(image * 127.5 + 128, 0, 255).astype(np.uint8)
-
-    def mapping(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Styles of latent codes `(N, latent_dim)`: `(N, layers, w)` float32, before truncation."""
-        request = {"z": self._checked(z, "latent codes", (self.latent_dim,))}
-        if self.label_dim:
-            if labels is None:
-                raise InputError(f"this network wants labels of shape (N, {self.label_dim})")
-            request["labels"] = self._checked(labels, "labels", (self.label_dim,))
-        return self._in_batches(request, "w")
-
-    def synthesis(self, w_plus: np.ndarray) -> np.ndarray:
-        """Pictures of styles `(N, layers, w)`: `(N, H, W, 3)` float32, about -1 to 1."""
-        return self._in_batches({"w_plus": self._checked(w_plus, "styles", (self.layers, len(self.w_avg)))}, "image")
-
     def close(self) -> None:
         """End the worker; the next call starts it again."""
         if self._process:
@@ -102,13 +78,11 @@ class Tf1Generator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @staticmethod
-    def _checked(array: np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:
-        array = np.asarray(array, np.float32)
-        if array.shape[1:] != shape or not np.isfinite(array).all():
-            wanted = ", ".join(map(str, shape))
-            raise InputError(f"{what} are finite and of shape (N, {wanted}); these have shape {array.shape}")
-        return array
+    def _map(self, *given: np.ndarray) -> np.ndarray:
+        return self._in_batches(dict(zip(("z", "labels"), given, strict=False)), "w")[:, 0]
+
+    def _draw(self, w_plus: np.ndarray) -> np.ndarray:
+        return self._in_batches({"w_plus": w_plus}, "image")
 
     def _in_batches(self, request: dict[str, np.ndarray], answer: str) -> np.ndarray:
         count = len(next(iter(request.values())))

@@ -32,10 +32,10 @@ def grow(values: list[np.ndarray], size: int) -> list[np.ndarray]:
     filters = indenter.FILTERS[-1]
     old, new = math.isqrt(len(kernel) // filters), indenter.pooled_side(size)
     cell = np.arange(new) % old
-    grid = kernel.reshape(old, old, filters)[cell][:, cell]
+    grid = kernel.reshape(old, old, filters, -1)[cell][:, cell]
     counts = np.bincount(cell, minlength=old)
-    share = np.outer(counts[cell], counts[cell])[..., None]  # of one old cell's weight
-    return [*features, (grid / share).astype(kernel.dtype).reshape(-1, 1), bias]
+    share = np.outer(counts[cell], counts[cell])[..., None, None]  # of one old cell's weight
+    return [*features, (grid / share).astype(kernel.dtype).reshape(-1, len(bias)), bias]
 
 
 class _FusedNorm(layers.BatchNormalization):
@@ -67,15 +67,20 @@ def for_training(model: keras.Model, norm_momentum: float) -> keras.Model:
     return keras.models.clone_model(model, clone_function=copy)
 
 
-def fresh_weights(size: int, seed: int) -> list[np.ndarray]:
+def fresh_weights(size: int, seed: int, outputs: int = 1) -> list[np.ndarray]:
     """First values of the variables, as Keras draws them, but the same on every backend."""
     rng = np.random.default_rng(seed)
-    model = indenter.build_indenter(size)
+    model = indenter.build_indenter(size, outputs)
     for kernel in (v for v in model.variables if v.name == "kernel"):
-        *window, fan_in, fan_out = kernel.shape
-        bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))  # Glorot's
-        kernel.assign(rng.uniform(-bound, bound, kernel.shape).astype(np.float32))
+        kernel.assign(glorot(kernel.shape, rng))
     return values_of(model.variables)
+
+
+def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random kernel, uniform within Glorot's bound."""
+    *window, fan_in, fan_out = shape
+    bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))
+    return rng.uniform(-bound, bound, shape).astype(np.float32)
 
 
 def values_of(variables: list[keras.Variable]) -> list[np.ndarray]:

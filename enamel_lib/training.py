@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import pandas as pd
 
-from enamel_lib import curation, evaluation, indenter, paths, sources
+from enamel_lib import curation, evaluation, model_files, paths, sources, structure
 from enamel_lib.batches import load_recipe
-from enamel_lib.training_run import Progress, Run, predict
+from enamel_lib.training_run import CHECKPOINT, HISTORY, Progress, Run, predict
+
+STRUCTURE = "structure"  # folder, within that of the run, of what comes first
 
 
 def train(
@@ -62,7 +66,10 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
+    seeing = None
+    if "structure" in recipe and not (out / CHECKPOINT).exists():
+        seeing = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
+    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume, features=seeing)
     run.fit(progress)
     model = run.best_model()
     facts = {
@@ -74,18 +81,25 @@ def train(
             for split, rows in (("val", run.held), ("test", table[table["split"] == "test"]))
         },
     }
+    if "structure" in recipe:
+        history = pd.read_csv(out / STRUCTURE / HISTORY)
+        facts["structure"] = {"seconds": round(history["seconds"].sum(), 1), "best_val_mse": history["val_mse"].min()}
     return save(model, out, {"name": name} | facts | run.facts())
+
+
+def _learn_structure(recipe: dict[str, Any], **options: Any) -> list[np.ndarray]:
+    """Give the weights, all but the dense layer's, of a network that has learnt the structure of simulated windows."""
+    stages = recipe["structure"]["stages"]
+    pictures, table = structure.windows(recipe["structure"]["sections"], stages[-1]["size"], seed=options["seed"])
+    progress = options.pop("progress")
+    run = Run(pictures, table, {"name": recipe["name"], "stages": stages}, targets=structure.TARGETS, **options)
+    run.fit(progress)
+    return run.best[:-2]
 
 
 def save(model: keras.Model, out: Path, card: dict[str, Any]) -> dict[str, Any]:
     """Write `<name>.keras` and its model card `<name>.json`; give the card with the `sha256` of the weights in it."""
-    path = out / f"{card['name']}.keras"
-    with paths.atomic(path) as temporary:
-        model.save(temporary)
-    card = card | {"parameters": model.count_params(), "sha256": indenter.sha256(path)}
-    with paths.atomic(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(_without_nan(card), indent=2, allow_nan=False) + "\n")
-    return card
+    return model_files.save(model, out / f"{card['name']}.keras", _without_nan(card))
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,13 +5,11 @@ seed and the step (`batches`), so a run that was killed and resumed ends like on
 """
 
 import hashlib
-import json
 import math
 import os
 import platform
 import re
 import time
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -23,7 +21,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from enamel_lib import indenter, metrics, paths
+from enamel_lib import indenter, paths, runs
 from enamel_lib.augmentation import AUGMENTATION
 from enamel_lib.batches import Batches, crops
 from enamel_lib.errors import InputError, ModelError
@@ -44,13 +42,17 @@ class Run:
     tiles
         `(N, side, side, 3)` uint8; the last stage of the recipe trains at this side.
     table
-        Rows with `tile_id` (index into `tiles`), `label` (GPa), `weight` and `split` (`train`, `val`, others).
+        Rows with `tile_id` (index into `tiles`), the `targets`, `weight` and `split` (`train`, `val`, others).
     recipe
         From `batches.load_recipe`.
     protocol
         Decides the augmentation (`augmentation.AUGMENTATION`).
     seed, out, resume
         See `train`.
+    targets
+        Columns to learn: `label` is hardness in GPa.
+    features
+        Weights to start from, all but the dense layer's; random ones if None.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Run:
         seed: int = 0,
         out: Path,
         resume: bool = False,
+        targets: tuple[str, ...] = ("label",),
+        features: list[np.ndarray] | None = None,
     ) -> None:
-        self.tiles, self.recipe, self.seed, self.out = tiles, recipe, seed, out
+        self.tiles, self.recipe, self.seed, self.out, self.targets = tiles, recipe, seed, out, targets
         self.augmentation = AUGMENTATION[protocol]
         if recipe["stages"][-1]["size"] != tiles.shape[1]:
             raise InputError(f"recipe {recipe['name']!r} must end with a stage of size {tiles.shape[1]}, as the tiles")
-        rows = table[["tile_id", "label", "weight", "split"]]
+        rows = table[["tile_id", *targets, "weight", "split"]]
         self.rows, held = rows[rows["split"] == "train"], table[table["split"] == "val"]
         if self.rows.empty or held.empty:
             raise InputError("the split leaves no rows to train on, or none to validate with; see `enamel dataset`")
@@ -79,9 +83,11 @@ class Run:
         self.data_sha256 = _digest(tiles, rows)
 
         self.step, self.history = 0, []
-        self.values, self.moments, self.best = fresh_weights(recipe["stages"][0]["size"], seed), [], []
-        mean = np.average(self.rows["label"], weights=self.rows["weight"])
-        self.values[-1] = np.full(1, mean, np.float32)  # the bias of the dense layer: start at the mean label
+        self.values, self.moments, self.best = fresh_weights(recipe["stages"][0]["size"], seed, len(targets)), [], []
+        mean = np.average(self.rows[list(targets)], weights=self.rows["weight"], axis=0)
+        self.values[-1] = mean.astype(np.float32)  # the bias of the dense layer: start at the mean label
+        if features is not None:  # a random kernel would spoil them before it has learnt anything
+            self.values[:-1] = [*features, np.zeros_like(self.values[-2])]
         if (out / CHECKPOINT).exists():
             if not resume:
                 raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")
@@ -92,7 +98,7 @@ class Run:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for number, (stage, first, last) in enumerate(self.plan):
                 if self.step < last:
-                    batches = Batches(self.tiles, self.rows, stage, self.seed, number, self.augmentation)
+                    batches = Batches(self.tiles, self.rows, stage, self.seed, number, self.augmentation, self.targets)
                     self._fit_stage(batches, first, last, pool, progress)
 
     def _fit_stage(
@@ -139,7 +145,7 @@ class Run:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(stage["precision"])
         try:
-            model = for_training(indenter.build_indenter(stage["size"]), stage["norm_momentum"])
+            model = for_training(indenter.build_indenter(stage["size"], len(self.targets)), stage["norm_momentum"])
         finally:
             keras.config.set_dtype_policy(before)
         assign(model.variables, grow(self.values, stage["size"]))
@@ -166,8 +172,7 @@ class Run:
         self, model: keras.Model, stage: dict[str, Any], first: int, count: int, loss: float, seconds: float
     ) -> None:
         """Write down how the network does, keep it if it is the best of the stage, and save it all."""
-        shown = predict(model, self.tiles[self.held["tile_id"].to_numpy()])
-        mse = metrics.regression_scores(shown, self.held["label"], self.held["weight"])["mse"]
+        mse = self._error(model)
         if not (math.isfinite(mse) and math.isfinite(loss)):
             raise ModelError(f"training diverged before step {self.step}; lower the learning rate and start anew")
         rivals = [row["val_mse"] for row in self.history if row["step"] > first]
@@ -194,6 +199,12 @@ class Run:
                     tf.summary.scalar(key, row[key])
             self._log.flush()
 
+    def _error(self, model: keras.Model) -> float:
+        """Mean squared error of all targets over the held-out rows, as weighted."""
+        shown = _shown(model, self.tiles[self.held["tile_id"].to_numpy()])
+        squares = (shown - self.held[list(self.targets)].to_numpy()) ** 2
+        return float(np.average(squares.mean(axis=1), weights=self.held["weight"]))
+
     @cached_property
     def _log(self) -> Any:
         import tensorflow as tf
@@ -202,28 +213,17 @@ class Run:
 
     def _save(self) -> None:
         about = {"step": self.step, "history": self.history, "of": self._identity()}
-        arrays = {"about": np.array(json.dumps(about))}
-        for kind in ("values", "moments", "best"):
-            arrays |= {f"{kind}_{i}": array for i, array in enumerate(getattr(self, kind))}
-        with paths.atomic(self.out / CHECKPOINT) as temporary:
-            np.savez(temporary, **arrays)
+        arrays = {kind: getattr(self, kind) for kind in ("values", "moments", "best")}
+        runs.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
 
     def _restore(self) -> None:
         path = self.out / CHECKPOINT
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(str(arrays["about"]))
-                for kind in ("values", "moments", "best"):
-                    count = sum(name.startswith(f"{kind}_") for name in arrays.files)
-                    setattr(self, kind, [arrays[f"{kind}_{i}"] for i in range(count)])
-                self.step, self.history = about["step"], about["history"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
-        for key, now in self._identity().items():
-            if about["of"][key] != now:
-                raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")
+        about, arrays = runs.read_checkpoint(path)
+        runs.must_be_of(path, about["of"], self._identity())
+        self.values, self.moments, self.best = (arrays[kind] for kind in ("values", "moments", "best"))
+        self.step, self.history = about["step"], about["history"]
 
     def _identity(self) -> dict[str, Any]:
         return {"recipe": self.recipe, "seed": self.seed, "data": self.data_sha256}
@@ -272,7 +272,12 @@ def _processor() -> str:
 
 def predict(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
     """Hardness, `(N,)` float32 GPa, of tiles `(N, side, side, 3)` uint8: the mean over windows that the model takes."""
+    return _shown(model, tiles)[:, 0]
+
+
+def _shown(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
+    """All outputs of a model, `(N, outputs)`, for tiles."""
     windows = crops(tiles, model.input_shape[1])
     parts = np.array_split(windows, math.ceil(len(windows) / AT_ONCE))
-    shown = [model.predict_on_batch(part.astype(np.float32) / np.float32(255))[:, 0] for part in parts]
-    return np.concatenate(shown).reshape(len(tiles), -1).mean(axis=1)
+    shown = [model.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts]
+    return np.concatenate(shown).reshape(len(tiles), -1, shown[0].shape[1]).mean(axis=1)

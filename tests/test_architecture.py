@@ -11,10 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "enamel_lib"
 FLOORS = (
     {"paths", "errors", "pic", "optimizers", "metrics", "microstructure"},
-    {"simulate", "rods", "hardness_law", "images", "reference"},
-    {"sources", "simulated_sources", "curation", "augmentation"},
+    {"simulate", "rods", "hardness_law", "images", "reference", "runs"},
+    {"sources", "simulated_sources", "structure", "curation", "augmentation"},
     {
         "indenter",
+        "model_files",
         "training",
         "training_run",
         "engines",
@@ -36,6 +37,7 @@ FLOORS = (
         "orientation_saliency",
         "sensitivity",
         "generators",
+        "image_generator",
         "generator_metrics",
         "evolve",
         "breeding",

@@ -2,27 +2,13 @@
 
 import errno
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from enamel_lib import cli, console, notebooks, paths
-
-
-@pytest.fixture
-def enamel(monkeypatch, capsys):
-    """Run the command in this process; gives exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["enamel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code or 0, *capsys.readouterr()
-
-    return run
+from enamel_lib import console, notebooks, paths
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Commands around the generator: what they write, and how they refuse."""
 
-import sys
-
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from enamel_lib import cli, paths
+from enamel_lib import paths
 
 RECIPE = {
     "network": {"fmap_base": 32, "fmap_max": 8, "latent_dim": 8, "style_dim": 8, "mapping_layers": 2},
@@ -16,19 +14,6 @@ RECIPE = {
     "stages": [{"resolution": 8, "kimg": 0.008}],
 }
 SNAPSHOT = paths.SHARED / "stylegan2" / "asym32.pkl"
-
-
-@pytest.fixture
-def enamel(monkeypatch, capsys):
-    """Run the command in this process; gives exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["enamel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

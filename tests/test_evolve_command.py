@@ -1,7 +1,6 @@
 """`enamel evolve`: what it writes, how it refuses, and that it goes on after being killed."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +9,12 @@ import pytest
 from PIL import Image
 from test_evolve import LATENT, generate
 
-from enamel_lib import cli, console, designs, generators
+from enamel_lib import console, designs, generators
 
 
 @pytest.fixture
-def enamel(monkeypatch, capsys):
-    """Run the command in this process, with a generator and an indenter that need no networks."""
+def evolve(enamel, monkeypatch):
+    """Run `enamel evolve` with a generator and an indenter that need no networks."""
     drawing = SimpleNamespace(generate=generate, latent_dim=LATENT)
     monkeypatch.setattr(generators, "load_generator", lambda name, engine: drawing)
 
@@ -26,17 +25,11 @@ def enamel(monkeypatch, capsys):
     predictor.size = 200
     monkeypatch.setattr(console, "predictor", lambda model, engine: predictor)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["enamel", "evolve", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code or 0, *capsys.readouterr()
-
-    return run
+    return lambda *arguments: enamel("evolve", *arguments)
 
 
-def test_it_writes_a_design_with_its_trace(enamel, tmp_path):
-    code, said, _ = enamel("--target", 4.1, "--out", tmp_path, "--generations", 15, "--seed", 3)
+def test_it_writes_a_design_with_its_trace(evolve, tmp_path):
+    code, said, _ = evolve("--target", 4.1, "--out", tmp_path, "--generations", 15, "--seed", 3)
     assert code == 0
     facts = json.loads((tmp_path / "design.json").read_text())
     trace = pd.read_csv(tmp_path / "trace.csv")
@@ -49,38 +42,38 @@ def test_it_writes_a_design_with_its_trace(enamel, tmp_path):
     assert f"{facts['hardness_gpa']:.3f} GPa for a target of 4.1 GPa" in said
 
 
-def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(enamel, tmp_path):
-    assert enamel("--target", 4.1, "--out", tmp_path / "once", "--generations", 12)[0] == 0
-    assert enamel("--target", 4.1, "--out", tmp_path / "twice", "--generations", 5)[0] == 0
-    code, _, complaint = enamel("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12)
+def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, tmp_path):
+    assert evolve("--target", 4.1, "--out", tmp_path / "once", "--generations", 12)[0] == 0
+    assert evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 5)[0] == 0
+    code, _, complaint = evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12)
     assert code == 2
     assert "--force" in complaint
-    assert enamel("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12, "--resume")[0] == 0
+    assert evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12, "--resume")[0] == 0
     traces = [(tmp_path / name / "trace.csv").read_text() for name in ("once", "twice")]
     assert traces[0] == traces[1]
-    code, _, complaint = enamel("--target", 4.2, "--out", tmp_path / "twice", "--resume")
+    code, _, complaint = evolve("--target", 4.2, "--out", tmp_path / "twice", "--resume")
     assert code == 2
     assert "another search" in complaint
 
 
 @pytest.mark.parametrize("target", ["nan", "-1", "0", "1e9"])
-def test_what_is_no_hardness_is_refused_before_anything_is_loaded(enamel, monkeypatch, tmp_path, target):
+def test_what_is_no_hardness_is_refused_before_anything_is_loaded(evolve, monkeypatch, tmp_path, target):
     monkeypatch.setattr(console, "predictor", None)
-    code, _, complaint = enamel("--target", target, "--out", tmp_path)
+    code, _, complaint = evolve("--target", target, "--out", tmp_path)
     assert code == 2
     assert complaint.count("\n") == 1
     assert "2 to 7 GPa" in complaint
 
 
-def test_a_target_out_of_reach_is_refused_with_the_range(enamel, tmp_path):
-    code, _, complaint = enamel("--target", 9, "--out", tmp_path)
+def test_a_target_out_of_reach_is_refused_with_the_range(evolve, tmp_path):
+    code, _, complaint = evolve("--target", 9, "--out", tmp_path)
     assert code == 2
     assert "out of reach: this generator gives" in complaint
     assert not list(tmp_path.iterdir())
 
 
-def test_a_rare_target_is_looked_for(enamel, tmp_path):
-    code, said, warned = enamel("--target", 4.3, "--out", tmp_path, "--tolerance", 0.05)
+def test_a_rare_target_is_looked_for(evolve, tmp_path):
+    code, said, warned = evolve("--target", 4.3, "--out", tmp_path, "--tolerance", 0.05)
     assert code == 0
     assert "rare" in warned
     assert "missed" not in said

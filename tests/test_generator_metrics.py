@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from enamel_lib import generator_metrics, pic
+from enamel_lib import generator_metrics, images, pic
 from enamel_lib.generator_metrics import Sample
 
 
@@ -113,4 +113,4 @@ def test_features_are_what_the_last_layer_sees():
 
 
 def test_enlarging_keeps_plain_colours():
-    assert (generator_metrics.enlarge(plain(20, 30), 40) == plain(20, 30, side=40)).all()
+    assert (images.resize_all(plain(20, 30), 40) == plain(20, 30, side=40)).all()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from enamel_lib import indenter, paths
+from enamel_lib import indenter, model_files, paths
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.trainable import for_training
 
@@ -67,7 +67,7 @@ def test_loads_a_file_with_and_without_card(network, saved, tmp_path):
         np.testing.assert_array_equal(one, other)
     path = tmp_path / "own.keras"
     path.write_bytes(saved.read_bytes())
-    path.with_suffix(".json").write_text(json.dumps({"sha256": indenter.sha256(path)}))
+    path.with_suffix(".json").write_text(json.dumps({"sha256": model_files.sha256(path)}))
     assert indenter.load_indenter(str(path)).count_params() == network.count_params()
 
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from enamel_lib import paths, pic
+from enamel_lib import images, paths, pic, runs
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.stylegan2 import build_discriminator, build_generator, import_snapshot, losses
 from enamel_lib.stylegan2.augmentation import augment
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.layers import double
-from enamel_lib.stylegan2.pictures import Batches, at_resolution, load_pictures
-from enamel_lib.stylegan2.recipe import DEFAULTS, NETWORK, RECIPES, load_recipe
-from enamel_lib.stylegan2.samples import distances, draw, grid, to_uint8
+from enamel_lib.stylegan2.pictures import Batches, load_pictures
+from enamel_lib.stylegan2.recipe import DEFAULTS, NETWORK, load_recipe
+from enamel_lib.stylegan2.samples import distances, draw, grid
 from enamel_lib.stylegan2.steps import gradient, make_step
 from enamel_lib.stylegan2.training import CHECKPOINT, HISTORY, SAMPLES, Run
 from enamel_lib.trainable import values_of
@@ -158,7 +158,7 @@ def test_pictures_of_a_folder_are_cut_square(tmp_path):
     pictures = load_pictures(tmp_path)
     assert pictures.shape == (2, 20, 20, 3)
     assert pictures[0, 0, 0, 0] == ord("a")
-    assert at_resolution(pictures, 16).shape == (2, 16, 16, 3)
+    assert images.resize_all(pictures, 16).shape == (2, 16, 16, 3)
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "c.png")
     with pytest.raises(InputError, match=r"c\.png"):
         load_pictures(tmp_path)
@@ -187,7 +187,7 @@ def test_a_grown_discriminator_nearly_keeps_its_scores():
 
 
 def test_bytes_are_cut_off_not_wrapped():
-    np.testing.assert_array_equal(to_uint8(np.array([-2.0, -1.0, 0.0, 0.999, 2.0])), [0, 0, 128, 255, 255])
+    np.testing.assert_array_equal(images.to_uint8(np.array([-2.0, -1.0, 0.0, 0.999, 2.0])), [0, 0, 128, 255, 255])
 
 
 def test_grid_reads_like_text():
@@ -294,7 +294,7 @@ def test_a_float16_checkpoint_is_half_as_large(whole, pictures, tmp_path):
         assert {str(arrays[name].dtype) for name in arrays.files if name != "about"} == {"float16"}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem.removeprefix("generator-") for path in RECIPES.glob("generator-*")))
+@pytest.mark.parametrize("name", sorted(runs.shipped("generator-")))
 def test_shipped_recipes_are_sound(name):
     recipe = load_recipe(name)
     assert recipe["name"] == name

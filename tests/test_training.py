@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enamel_lib import augmentation, batches, indenter, simulated_sources, training, training_run
+from enamel_lib import augmentation, batches, indenter, model_files, simulated_sources, training, training_run
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.trainable import assign, fresh_weights, grow, values_of
 from enamel_lib.training_run import CHECKPOINT, Run, predict
@@ -108,12 +108,11 @@ def without_steps(monkeypatch):
         return SimpleNamespace(history={"loss": [1.0]})
 
     monkeypatch.setattr(keras.Model, "fit", fit)
-    monkeypatch.setattr(training_run, "predict", lambda model, tiles: np.zeros(len(tiles)))
 
 
 def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch, without_steps):
     scores = iter([0.5, 0.4, 1.5, 2.0])  # of steps 3 and 5 (coarse), 8 and 11
-    monkeypatch.setattr(training_run.metrics, "regression_scores", lambda *_: {"mse": next(scores)})
+    monkeypatch.setattr(Run, "_error", lambda *_: next(scores))
     kept = {}
     monkeypatch.setattr(Run, "_save", lambda run: kept.setdefault(run.step, run.values))
     run = start(tmp_path)
@@ -137,7 +136,7 @@ def test_a_checkpoint_is_not_overwritten_mixed_up_or_trusted_blindly(tmp_path, w
 
 
 def test_a_diverging_run_stops_before_it_saves(tmp_path, monkeypatch, without_steps):
-    monkeypatch.setattr(training_run.metrics, "regression_scores", lambda *_: {"mse": np.nan})
+    monkeypatch.setattr(Run, "_error", lambda *_: np.nan)
     with pytest.raises(ModelError, match="diverged"):
         start(tmp_path).fit()
     assert not list(tmp_path.iterdir())
@@ -162,6 +161,22 @@ def test_first_weights_depend_on_the_seed_alone():
     one, same, other = (np.concatenate([v.ravel() for v in fresh_weights(25, seed)]) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_a_run_learns_several_targets_and_hands_on_what_it_sees(tmp_path):
+    tiles, table = data()
+    table = table.assign(other=-table["label"])
+    recipe = batches.load_recipe(RECIPE)
+    seeing = Run(tiles, table, recipe, out=tmp_path / "seeing", targets=("label", "other"))
+    seeing.fit()
+    assert seeing.best[-2].shape[1] == 2
+    run = Run(tiles, table, recipe, out=tmp_path / "run", features=seeing.best[:-2])
+    for one, other in zip(run.values[:-2], seeing.best[:-2], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not run.values[-2].any()
+    assert run.values[-1] == pytest.approx(run.rows["label"].mean())
+    run.fit()
+    assert run.step == LAST
 
 
 def some_batches(weight=1.0, **stage):
@@ -225,6 +240,7 @@ def test_squares_of_a_tile_follow_one_another():
 
 def test_shipped_recipes_load():
     assert [batches.load_recipe(name)["stages"][-1]["size"] for name in ("cpu", "gpu", "quick", "short")] == [200] * 4
+    assert batches.load_recipe("cpu-structure")["structure"]["stages"][0]["precision"] == "mixed_bfloat16"
     gpu = batches.load_recipe("gpu")["stages"][0]
     assert (gpu["images"], gpu["batch_size"], gpu["learning_rate"]) == (100 * 15911, 32, 0.001)
 
@@ -239,6 +255,8 @@ def test_shipped_recipes_load():
         ({"stages": [{"size": 50, "images": -1}]}, "whole number"),
         ({"stages": [{"size": 50, "images": 9}], "precision": "float8"}, "one of float32"),
         ({"stages": [{"size": 50, "images": 9}], "learning_rate": "high"}, "between 0 and 1"),
+        ({"stages": [{"size": 50, "images": 9}], "structure": {"sections": 9}}, "its own `stages`"),
+        ({"stages": [{"size": 50, "images": 9}], "structure": {"sections": 0, "stages": []}}, "above 1"),
     ],
 )
 def test_wrong_recipes_are_told_in_one_line(recipe, message):
@@ -256,7 +274,7 @@ def test_the_card_tells_what_the_weights_are(tmp_path, whole):
     model = whole.best_model()
     card = training.save(model, tmp_path, {"name": "thin", "scores": {"nothing": np.nan}} | whole.facts())
     written = json.loads((tmp_path / "thin.json").read_text())
-    assert written["sha256"] == card["sha256"] == indenter.sha256(tmp_path / "thin.keras")
+    assert written["sha256"] == card["sha256"] == model_files.sha256(tmp_path / "thin.keras")
     assert written["scores"]["nothing"] is None
     assert written["recipe"]["stages"][1]["learning_rate"] == 0.001
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thin.json", "thin.keras"]
@@ -274,6 +292,7 @@ def test_a_run_from_files_to_the_card(tmp_path, monkeypatch):
     assert (card["world"], card["protocol"], card["recipe"]["name"]) == ("visible", "audited", "quick")
     assert set(card["metrics"]) == {"val", "test"}
     assert {"rows", "mse", "r2", "r2_truth"} <= card["metrics"]["test"]["overall"].keys()
+    assert card["structure"]["seconds"] > 0
     assert json.loads((tmp_path / "run" / "indenter-audited.json").read_text())["sha256"] == card["sha256"]
     again = training.train("quick", root=tmp_path / "data", out=tmp_path / "run", resume=True)
     assert json.dumps(again["metrics"]) == json.dumps(card["metrics"])  # NaN is NaN

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from enamel_lib import curation, images, sources
+from enamel_lib import curation, images, runs, sources
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2.augmentation import augment
 
@@ -48,11 +48,6 @@ def load_pictures(source: str | Path) -> np.ndarray:
     return np.stack(squares)
 
 
-def at_resolution(pictures: np.ndarray, resolution: int) -> np.ndarray:
-    """Square pictures `(N, side, side, 3)` uint8, averaged or blended to `resolution` pixels a side."""
-    return np.stack([images.resize(picture, resolution / len(picture)) for picture in pictures])
-
-
 def _middle(picture: np.ndarray) -> np.ndarray:
     side = min(picture.shape[:2])
     top, left = ((length - side) // 2 for length in picture.shape[:2])
@@ -83,10 +78,7 @@ class Batches:
 
     def reals(self, step: int) -> np.ndarray:
         """Augmented pictures of one step, `(batch_size, R, R, 3)` float32 in [-1, 1], in shuffled passes."""
-        size, count = self.stage["batch_size"], len(self.pictures)
-        at = step * size + np.arange(size)
-        passes = {epoch: self._rng(epoch, 0).permutation(count) for epoch in np.unique(at // count).tolist()}
-        chosen = np.array([passes[epoch][place] for epoch, place in zip(*divmod(at, count), strict=True)])
+        chosen = runs.shuffled(step, self.stage["batch_size"], len(self.pictures), lambda number: self._rng(number, 0))
         batch = augment(self.pictures[chosen], self._rng(step, 1), self.stage["augmentation"])
         return batch.astype(np.float32) / np.float32(127.5) - np.float32(1)
 

@@ -6,13 +6,10 @@ A recipe is a YAML file in `recipes/generator-*.yml`: sizes of the network, and 
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from enamel_lib import runs
 from enamel_lib.errors import InputError
-from enamel_lib.paths import PACKAGE
 from enamel_lib.stylegan2.augmentation import KINDS
 
-RECIPES = PACKAGE / "recipes"
 NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
 DEFAULTS = {
     "precision": "float32",  # or mixed_bfloat16
@@ -52,13 +49,11 @@ def load_recipe(
     InputError
         If there is no such recipe, or a key or value in it is wrong.
     """
-    given = dict(recipe) if isinstance(recipe, dict) else _read(recipe)
-    name, network, stages = given.pop("name", "own"), given.pop("network", {}), given.pop("stages", None)
-    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        raise InputError(f"recipe {name!r} has no list of `stages`; give each a `resolution` and a number of `kimg`")
+    given = runs.read_recipe(recipe, prefix="generator-")
+    name, network, stages = given.pop("name"), given.pop("network", {}), given.pop("stages", None)
+    stages = runs.complete_stages(stages, DEFAULTS | given, name=name, needs="a `resolution` and a number of `kimg`")
     if unknown := set(network) - set(NETWORK):
         raise InputError(f"recipe {name!r}: network has the unknown {', '.join(sorted(unknown))}")
-    stages = [DEFAULTS | given | stage for stage in stages]
     for before, stage in zip([None, *stages], stages, strict=False):
         _check(stage, before, name)
     if resolution is not None:
@@ -68,18 +63,6 @@ def load_recipe(
     if kimg is not None:
         stages[-1] = stages[-1] | {"kimg": kimg}
     return {"name": name, "network": NETWORK | network, "stages": stages}
-
-
-def _read(recipe: str | Path) -> dict[str, Any]:
-    path = Path(recipe) if Path(recipe).suffix else RECIPES / f"generator-{recipe}.yml"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem.removeprefix("generator-") for p in RECIPES.glob("generator-*.yml")))
-        raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
-    try:
-        given = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
-    return {"name": path.stem.removeprefix("generator-")} | (given if isinstance(given, dict) else {})
 
 
 def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> None:

@@ -1,11 +1,9 @@
 """Look at a generator while it trains: draw pictures, arrange them in a grid, compare them with real ones."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
-from enamel_lib import microstructure, pic
+from enamel_lib import images, microstructure, pic
 from enamel_lib.stylegan2.networks import Generator
 
 AT_ONCE = 16
@@ -14,13 +12,8 @@ AT_ONCE = 16
 def draw(generator: Generator, z: np.ndarray, psi: float | None = None) -> np.ndarray:
     """Pictures `(N, R, R, 3)` uint8 of latents `(N, latent_dim)`; `psi` truncates."""
     parts = np.array_split(z, -(-len(z) // AT_ONCE))
-    return np.concatenate([to_uint8(generator(part, psi=psi)) for part in parts])
-
-
-def to_uint8(drawn: Any) -> np.ndarray:
-    """Bytes of a generator's colours in about [-1, 1]; what lies beyond is cut off."""
-    values = np.array(ops.convert_to_numpy(ops.cast(drawn, "float32")))
-    return np.clip(values * 127.5 + 128, 0, 255).astype(np.uint8)
+    drawn = (ops.convert_to_numpy(ops.cast(generator(part, psi=psi), "float32")) for part in parts)
+    return np.concatenate([images.to_uint8(part) for part in drawn])
 
 
 def grid(pictures: np.ndarray, columns: int) -> np.ndarray:

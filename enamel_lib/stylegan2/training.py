@@ -5,10 +5,8 @@ batches follow from seed and step, so a run that was killed and resumed ends lik
 """
 
 import hashlib
-import json
 import math
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,12 @@ import pandas as pd
 from keras import ops
 from PIL import Image
 
-from enamel_lib import paths
+from enamel_lib import images, paths, runs
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.stylegan2 import losses
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.networks import build_discriminator, build_generator
-from enamel_lib.stylegan2.pictures import Batches, at_resolution
+from enamel_lib.stylegan2.pictures import Batches
 from enamel_lib.stylegan2.samples import distances, draw, grid
 from enamel_lib.stylegan2.steps import make_step
 from enamel_lib.trainable import assign, values_of
@@ -114,7 +112,7 @@ class Run:
         before = (self.G, self.average, self.D) if hasattr(self, "G") else None
         self.number, self.stage = number, self.recipe["stages"][number]
         size, network, seed = self.stage["resolution"], self.recipe["network"], self.seed + number
-        self.batches = Batches(at_resolution(self.pictures, size), self.stage, network, self.seed, number)
+        self.batches = Batches(images.resize_all(self.pictures, size), self.stage, network, self.seed, number)
         widths = {key: network[key] for key in ("fmap_base", "fmap_max")}
         self.G = build_generator(size, **network, dtype=self.stage["precision"], seed=seed)
         self.average = build_generator(size, **network, dtype="float32", seed=seed)
@@ -226,6 +224,11 @@ class Run:
             for name, optimizer in zip("GD", self.optimizers, strict=True)
         }
 
+    def _values(self) -> dict[str, list[np.ndarray]]:
+        """Values of the state; of second moments the roots, which fit float16."""
+        values = {kind: values_of(variables) for kind, variables in self._state().items()}
+        return {kind: list(map(np.sqrt, v)) if kind.startswith("moments") else v for kind, v in values.items()}
+
     def _save(self) -> None:
         about = {
             "step": self.step,
@@ -236,31 +239,20 @@ class Run:
             "history": self.history,
             "of": self._identity(),
         }
-        arrays = {"about": np.array(json.dumps(about))}
-        for kind, variables in self._state().items():
-            for index, value in enumerate(values_of(variables)):
-                value = np.sqrt(value) if kind.startswith("moments") else value  # fits float16
-                arrays[f"{kind}_{index}"] = value.astype(self.stage["checkpoint_precision"])
-        with paths.atomic(self.out / CHECKPOINT) as temporary:
-            np.savez(temporary, **arrays)
+        precision = self.stage["checkpoint_precision"]
+        arrays = {kind: [value.astype(precision) for value in values] for kind, values in self._values().items()}
+        runs.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False, float_format="%.6g")
 
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(str(arrays["about"]))
-                saved = {name: arrays[name] for name in arrays.files if name != "about"}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
+        about, arrays = runs.read_checkpoint(path)
         self.step, self.seen, self.history = about["step"], about["seen"], about["history"]
         self._enter(about["number"])
-        for key, now in self._identity().items():
-            if about["of"][key] != now:
-                raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")
+        runs.must_be_of(path, about["of"], self._identity())
         for kind, variables in self._state().items():
-            values = [saved[f"{kind}_{index}"].astype(np.float32) for index in range(len(variables))]
+            values = [value.astype(np.float32) for value in arrays[kind]]
             assign(variables, [np.square(v) for v in values] if kind.startswith("moments") else values)
         for optimizer, count in zip(self.optimizers, about["iterations"], strict=True):
             optimizer.iterations.assign(count)

@@ -1,0 +1,77 @@
+"""What every trained generator offers, whichever engine draws (`generators`, `tf1_client`)."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from enamel_lib import images
+from enamel_lib.errors import InputError
+
+BATCH = 16  # images in one call of an engine
+
+
+class ImageGenerator(ABC):
+    """A generator of pictures.
+
+    Attributes
+    ----------
+    latent_dim, label_dim, layers, resolution
+        Length of z, of the labels (0 without), number of styles L, side of an image in px.
+    w_avg
+        `(w,)` float32, centre of the styles.
+    """
+
+    latent_dim: int
+    label_dim: int
+    layers: int
+    resolution: int
+    w_avg: np.ndarray
+
+    def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
+        """Draw images of latent codes.
+
+        Parameters
+        ----------
+        z
+            `(N, latent_dim)`; only its direction matters.
+        psi
+            Share of the styles' distance from their centre to keep.
+
+        Returns
+        -------
+        numpy.ndarray
+            `(N, resolution, resolution, 3)` uint8.
+        """
+        return images.to_uint8(self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z) - self.w_avg)))
+
+    def mapping(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Map latent codes, and labels if the network has them, to styles `(N, L, w)` float32, before truncation."""
+        given = [_checked(z, "latent codes", (self.latent_dim,))]
+        if (labels is None) != (not self.label_dim):
+            raise InputError(f"this generator has {self.label_dim} labels; give them if and only if it has any")
+        if labels is not None:
+            given.append(_checked(labels, "labels", (self.label_dim,)))
+        return np.repeat(self._map(*given)[:, None], self.layers, axis=1)
+
+    def synthesis(self, w_plus: np.ndarray) -> np.ndarray:
+        """Draw images `(N, H, W, 3)` float32, about in [-1, 1], of styles `(N, L, w)`."""
+        w_plus = _checked(w_plus, "styles", (self.layers, len(self.w_avg)))
+        if not len(w_plus):
+            return np.empty((0, self.resolution, self.resolution, 3), np.float32)
+        return np.concatenate([self._draw(w_plus[i : i + BATCH]) for i in range(0, len(w_plus), BATCH)])
+
+    @abstractmethod
+    def _map(self, *given: np.ndarray) -> np.ndarray:
+        """From z, and labels if there are any, to w `(N, w)`."""
+
+    @abstractmethod
+    def _draw(self, w_plus: np.ndarray) -> np.ndarray:
+        """Images of at most `BATCH` styles."""
+
+
+def _checked(array: np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(array, np.float32)
+    if array.shape[1:] != shape or not np.isfinite(array).all():
+        wanted = ", ".join(map(str, shape))
+        raise InputError(f"{what} are finite and of shape (N, {wanted}); these have shape {array.shape}")
+    return array

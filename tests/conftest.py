@@ -1,0 +1,18 @@
+import sys
+
+import pytest
+
+from enamel_lib import cli
+
+
+@pytest.fixture
+def enamel(monkeypatch, capsys):
+    """Run the command in this process; gives exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["enamel", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return stopped.value.code or 0, *capsys.readouterr()
+
+    return run
