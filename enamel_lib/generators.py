@@ -108,7 +108,7 @@ class OpenVinoGenerator(_Drawn):
         values = [np.concatenate([w_plus, np.repeat(w_plus[:1], count - len(w_plus), axis=0)])]
         for stage in self._synthesis[count]:  # each gets all outputs of the one before, where that left them
             values = list(stage(values, share_inputs=True, share_outputs=True).values())
-        return values[0][: len(w_plus)]
+        return values[0][: len(w_plus)].copy()  # the next call writes over these outputs
 
     def _compile(self, graph: "ov.Model", hint: str) -> "ov.CompiledModel":
         return self._core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
