@@ -12,7 +12,8 @@ import pandas as pd
 
 from enamel_lib import curation, evaluation, model_files, paths, sources, structure
 from enamel_lib.batches import load_recipe
-from enamel_lib.training_run import CHECKPOINT, HISTORY, Progress, Run, predict
+from enamel_lib.probing import linear_head
+from enamel_lib.training_run import HISTORY, Progress, Run, predict
 
 STRUCTURE = "structure"  # folder, within that of the run, of what comes first
 
@@ -66,10 +67,12 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    seeing = None
-    if "structure" in recipe and not (out / CHECKPOINT).exists():
-        seeing = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
-    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume, features=seeing)
+    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
+    if "structure" in recipe and run.step == 0:
+        features = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
+        first = recipe["stages"][0]
+        head = linear_head(features, tiles, table, size=first["size"], precision=first["precision"])
+        run.values = [*features, *head]
     run.fit(progress)
     model = run.best_model()
     facts = {

@@ -51,8 +51,6 @@ class Run:
         See `train`.
     targets
         Columns to learn: `label` is hardness in GPa.
-    features
-        Weights to start from, all but the dense layer's; random ones if None.
     """
 
     def __init__(
@@ -66,7 +64,6 @@ class Run:
         out: Path,
         resume: bool = False,
         targets: tuple[str, ...] = ("label",),
-        features: list[np.ndarray] | None = None,
     ) -> None:
         self.tiles, self.recipe, self.seed, self.out, self.targets = tiles, recipe, seed, out, targets
         self.augmentation = AUGMENTATION[protocol]
@@ -86,8 +83,6 @@ class Run:
         self.values, self.moments, self.best = fresh_weights(recipe["stages"][0]["size"], seed, len(targets)), [], []
         mean = np.average(self.rows[list(targets)], weights=self.rows["weight"], axis=0)
         self.values[-1] = mean.astype(np.float32)  # the bias of the dense layer: start at the mean label
-        if features is not None:  # a random kernel would spoil them before it has learnt anything
-            self.values[:-1] = [*features, np.zeros_like(self.values[-2])]
         if (out / CHECKPOINT).exists():
             if not resume:
                 raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")

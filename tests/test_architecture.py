@@ -24,6 +24,7 @@ FLOORS = (
         "batches",
         "trainable",
         "baselines",
+        "probing",
         "evaluation",
         "stylegan2",
     },
