@@ -164,3 +164,8 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return described.stdout.strip()
+
+
+def stages(planned: list[dict[str, Any]]) -> str:
+    """Stages of a training recipe in words: how many pictures of which size; a dash if there are none."""
+    return ", ".join(f"{stage['images']:,} at {stage['size']} px" for stage in planned) or "–"
