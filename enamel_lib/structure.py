@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import hardness_law, pic, simulate, simulated_sources
+from enamel_lib.errors import InputError
 from enamel_lib.images import TILE
 
 MISORIENTATION_DEG = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)  # edges of the bins of local misorientation
@@ -42,7 +43,14 @@ def windows(sections: int, size: int, *, seed: int = 0) -> tuple[np.ndarray, pd.
         `(N, size, size, 3)` uint8, and per window `tile_id`, `split` (`train` or `val`), `weight` 1 and the `TARGETS`:
         shares of local misorientation, means of cos^2 of the tilt and of two dyad entries (both survive a mirror),
         shares of the regions, and rod pitch; each with mean 0 and standard deviation 1.
+
+    Raises
+    ------
+    InputError
+        If `size` does not divide 200.
     """
+    if TILE % size:
+        raise InputError(f"sections of {TILE} px cannot be cut into windows of {size} px; take a divisor of {TILE}")
     along = TILE // size
     pictures, rows = [], []
     for section in simulated_sources.unseen_sections(sections, seed=SEEDS_FROM + seed):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from enamel_lib import simulated_sources, structure
+from enamel_lib.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,11 @@ def test_targets_are_standardised_and_say_nothing_of_hardness_or_depth(made):
     np.testing.assert_allclose(values.mean(), 0, atol=1e-4)
     np.testing.assert_allclose(values.std(ddof=0), 1, rtol=1e-4)
     assert not [name for name in table if "hard" in name or "depth" in name]
+
+
+def test_windows_must_fill_a_section():
+    with pytest.raises(InputError, match="divisor of 200"):
+        structure.windows(2, 64)
 
 
 def test_a_target_is_the_mean_of_its_field(made):
