@@ -1,7 +1,7 @@
 """Training recipes, and the batches that follow from one: plain functions of the seed and the step.
 
-A recipe is a YAML file in `recipes/`: settings, and `stages` that may override any of them. A stage trains on windows
-of `size` pixels cut out of the tiles anywhere, small ones first: cheaper, and the scale of a pixel never changes.
+A recipe is a YAML file in `recipes/indenter/`: settings, and `stages` that may override any of them. A stage trains on
+windows of `size` pixels cut out of the tiles anywhere, small ones first: cheaper, and pixels keep their scale.
 `structure`, if given, has `stages` of its own that come first and learn what simulated `sections` are made of.
 """
 
@@ -33,7 +33,7 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
+        Name of a shipped recipe (a file in `recipes/indenter/`), path of a YAML file, or the settings themselves.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     InputError
         If there is no such recipe, or a key or value in it is unknown.
     """
-    given = runs.read_recipe(recipe)
+    given = runs.read_recipe(recipe, of="indenter")
     stages, name, structure = given.pop("stages", None), given.pop("name"), given.pop("structure", None)
     settings = {"name": name, "stages": _stages(stages, given, name)}
     if structure is None:
@@ -136,31 +136,3 @@ class Batches:
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, self.number, *key))
-
-
-def crops(tiles: np.ndarray, size: int) -> np.ndarray:
-    """Cut tiles into squares side by side.
-
-    Parameters
-    ----------
-    tiles
-        `(N, side, side, 3)`.
-    size
-        Side of a square, a divisor of `side`.
-
-    Returns
-    -------
-    np.ndarray
-        `(N * k**2, size, size, 3)` with k squares along a side; those of one tile follow one another.
-
-    Raises
-    ------
-    InputError
-        If `size` does not divide the side.
-    """
-    side = tiles.shape[1]
-    if side % size:
-        raise InputError(f"tiles of {side} px cannot be cut into squares of {size} px; take a divisor of {side}")
-    along = side // size
-    grid = tiles.reshape(len(tiles), along, size, along, size, 3)
-    return grid.swapaxes(2, 3).reshape(-1, size, size, 3)

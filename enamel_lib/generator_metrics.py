@@ -5,15 +5,11 @@ means something only beside its floor, the same measure between two samples of r
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, spatial, stats
 
 from enamel_lib import images, microstructure, pic
-
-if TYPE_CHECKING:
-    import keras
 
 PHI_BINS, GAMMA_BINS = 12, 6
 ANGLES = np.linspace(0, 90, 181)  # where distributions of misorientation are compared, degrees
@@ -30,21 +26,11 @@ class Sample:
     pictures
         `(N, R, R, 3)` uint8.
     features
-        `(N, F)` from `penultimate_features`.
+        `(N, F)` from `indenter.penultimate_features`.
     """
 
     pictures: np.ndarray
     features: np.ndarray
-
-
-def penultimate_features(model: "keras.Model", pictures: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
-    """What the indenter's last layer sees, averaged over the tile: `(N, 256)` float32 of tiles `(N, 200, 200, 3)`."""
-    import keras
-
-    seen = keras.Model(model.input, model.get_layer("average_pooling2d").output)
-    parts = np.array_split(pictures, -(-len(pictures) // batch_size))
-    batches = (seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts)
-    return np.concatenate([batch.mean(axis=(1, 2)) for batch in batches])
 
 
 def compare(made: Sample, real: Sample) -> dict[str, float]:

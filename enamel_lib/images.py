@@ -112,6 +112,34 @@ def to_uint8(drawn: np.ndarray) -> np.ndarray:
     return np.clip(drawn * 127.5 + 128, 0, 255).astype(np.uint8)
 
 
+def crops(tiles: np.ndarray, size: int) -> np.ndarray:
+    """Cut tiles into squares side by side.
+
+    Parameters
+    ----------
+    tiles
+        `(N, side, side, C)`.
+    size
+        Side of a square, a divisor of `side`.
+
+    Returns
+    -------
+    np.ndarray
+        `(N * k**2, size, size, C)` with k squares along a side; those of one tile follow one another.
+
+    Raises
+    ------
+    InputError
+        If `size` does not divide the side.
+    """
+    side = tiles.shape[1]
+    if side % size:
+        raise InputError(f"tiles of {side} px cannot be cut into squares of {size} px; take a divisor of {side}")
+    along = side // size
+    grid = tiles.reshape(len(tiles), along, size, along, size, -1)
+    return grid.swapaxes(2, 3).reshape(-1, size, size, tiles.shape[3])
+
+
 def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
     """View every window of a picture without copying a pixel.
 

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from enamel_lib import model_files, paths
@@ -56,6 +57,14 @@ def pooled_side(size: int) -> int:
     for _ in range(len(BLOCKS) - 1):
         size = (size + 1) // 2
     return size // POOL
+
+
+def penultimate_features(model: keras.Model, tiles: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
+    """What the dense layer sees, averaged over each tile: `(N, 256)` float32 of tiles `(N, size, size, 3)` uint8."""
+    seen = keras.Model(model.input, model.get_layer("average_pooling2d").output)
+    parts = np.array_split(tiles, -(-len(tiles) // batch_size))
+    batches = (seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts)
+    return np.concatenate([batch.astype(np.float32).mean(axis=(1, 2)) for batch in batches])
 
 
 class _Names(Counter):

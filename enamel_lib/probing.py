@@ -4,7 +4,6 @@ Linear probing, then fine-tuning, keeps more of what holds on unseen data than f
 "Fine-tuning can distort pretrained features and underperform out-of-distribution").
 """
 
-import keras
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
@@ -12,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from enamel_lib import indenter
-from enamel_lib.batches import crops
-from enamel_lib.trainable import assign
+from enamel_lib.images import crops
+from enamel_lib.trainable import assign, computing_in
 
 STRENGTHS = np.logspace(-1, 4, 11)  # of the ridge
 AT_ONCE = 64  # windows
@@ -61,18 +60,9 @@ def linear_head(
 
 def _seen(features: list[np.ndarray], tiles: np.ndarray, size: int, precision: str) -> np.ndarray:
     """What the dense layer sees of tiles, averaged over each: `(N, filters)`."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with computing_in(precision):
         model = indenter.build_indenter(size)
-    finally:
-        keras.config.set_dtype_policy(before)
     assign(model.variables[:-2], features)
-    looking = keras.Model(model.input, model.get_layer("average_pooling2d").output)
-    windows = crops(tiles, size)
-    parts = [
-        np.asarray(looking.predict_on_batch(windows[i : i + AT_ONCE].astype(np.float32) / np.float32(255)), np.float32)
-        for i in range(0, len(windows), AT_ONCE)
-    ]
-    seen = np.concatenate(parts).mean(axis=(1, 2), dtype=np.float64)  # the ridge is ill-conditioned in float32
-    return seen.reshape(len(tiles), -1, indenter.FILTERS[-1]).mean(axis=1)
+    seen = indenter.penultimate_features(model, crops(tiles, size), batch_size=AT_ONCE)
+    # the ridge is ill-conditioned in float32
+    return seen.reshape(len(tiles), -1, seen.shape[1]).mean(axis=1, dtype=np.float64)

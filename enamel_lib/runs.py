@@ -15,15 +15,15 @@ from enamel_lib.errors import InputError, ModelError
 RECIPES = paths.PACKAGE / "recipes"
 
 
-def read_recipe(recipe: str | Path | dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def read_recipe(recipe: str | Path | dict[str, Any], *, of: str) -> dict[str, Any]:
     """Settings of a recipe and its `name`, unchecked.
 
     Parameters
     ----------
     recipe
         Name of a shipped recipe, path of a YAML file, or the settings themselves.
-    prefix
-        Shipped files begin with it; recipes do not name it.
+    of
+        Which network is trained, a folder in `recipes/`: `indenter` or `generator`.
 
     Raises
     ------
@@ -32,21 +32,20 @@ def read_recipe(recipe: str | Path | dict[str, Any], prefix: str = "") -> dict[s
     """
     if isinstance(recipe, dict):
         return {"name": "own"} | recipe
-    path = Path(recipe) if Path(recipe).suffix else RECIPES / f"{prefix}{recipe}.yml"
+    path = Path(recipe) if Path(recipe).suffix else RECIPES / of / f"{recipe}.yml"
     if not path.is_file():
-        names = ", ".join(sorted(shipped(prefix)))
+        names = ", ".join(shipped(of))
         raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
     try:
         given = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
-    return {"name": path.stem.removeprefix(prefix)} | (given if isinstance(given, dict) else {})
+    return {"name": path.stem} | (given if isinstance(given, dict) else {})
 
 
-def shipped(prefix: str = "") -> list[str]:
-    """Names of the recipes that come with the library; those with another prefix are not among them."""
-    stems = [path.stem for path in RECIPES.glob(f"{prefix}*.yml")]
-    return [stem.removeprefix(prefix) for stem in stems if prefix or not stem.startswith("generator-")]
+def shipped(of: str) -> list[str]:
+    """Names of the recipes that come with the library for the network `of`."""
+    return sorted(path.stem for path in (RECIPES / of).glob("*.yml"))
 
 
 def complete_stages(stages: Any, settings: dict[str, Any], *, name: str, needs: str) -> list[dict[str, Any]]:

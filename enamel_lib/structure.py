@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import hardness_law, pic, simulate, simulated_sources
-from enamel_lib.errors import InputError
-from enamel_lib.images import TILE
+from enamel_lib.images import crops
 
 MISORIENTATION_DEG = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)  # edges of the bins of local misorientation
 TARGETS = (
@@ -49,20 +48,15 @@ def windows(sections: int, size: int, *, seed: int = 0) -> tuple[np.ndarray, pd.
     InputError
         If `size` does not divide 200.
     """
-    if TILE % size:
-        raise InputError(f"sections of {TILE} px cannot be cut into windows of {size} px; take a divisor of {TILE}")
-    along = TILE // size
     pictures, rows = [], []
     for section in simulated_sources.unseen_sections(sections, seed=SEEDS_FROM + seed):
-        fields = _fields(section).reshape(along, size, along, size, -1)
-        rows.append(fields.mean(axis=(1, 3)).reshape(along * along, -1))
-        grid = section.rgb.reshape(along, size, along, size, 3)
-        pictures.append(grid.swapaxes(1, 2).reshape(-1, size, size, 3))
+        pictures.append(crops(section.rgb[None], size))
+        rows.append(crops(_fields(section)[None], size).mean(axis=(1, 2)))
     values = np.concatenate(rows)
     spread = values.std(axis=0)
     scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)  # few windows may lack a bin
     table = pd.DataFrame(scaled, columns=list(TARGETS))
-    trained = np.repeat(np.arange(sections) < sections - max(1, round(VALIDATED * sections)), along * along)
+    trained = np.repeat(np.arange(sections) < sections - max(1, round(VALIDATED * sections)), len(rows[0]))
     table = table.assign(tile_id=np.arange(len(table)), split=np.where(trained, "train", "val"), weight=1.0)
     return np.concatenate(pictures), table
 

@@ -1,6 +1,8 @@
 """The network as it is trained: first weights, a faster norm layer, and the move from small windows to large ones."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -81,6 +83,17 @@ def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     *window, fan_in, fan_out = shape
     bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))
     return rng.uniform(-bound, bound, shape).astype(np.float32)
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Let layers made meanwhile compute in a precision, "float32" or "mixed_bfloat16"."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def values_of(variables: list[keras.Variable]) -> list[np.ndarray]:

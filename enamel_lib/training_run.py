@@ -23,10 +23,11 @@ import pandas as pd
 
 from enamel_lib import indenter, paths, runs
 from enamel_lib.augmentation import AUGMENTATION
-from enamel_lib.batches import Batches, crops
+from enamel_lib.batches import Batches
 from enamel_lib.errors import InputError, ModelError
+from enamel_lib.images import crops
 from enamel_lib.optimizers import Ranger
-from enamel_lib.trainable import assign, for_training, fresh_weights, grow, values_of
+from enamel_lib.trainable import assign, computing_in, for_training, fresh_weights, grow, values_of
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
 AT_ONCE = 32  # windows that are predicted together
@@ -137,12 +138,8 @@ class Run:
 
     def _start(self, stage: dict[str, Any], first: int, last: int) -> keras.Model:
         """Give the network of a stage, compiled, with the weights and the optimizer as the run has them."""
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(stage["precision"])
-        try:
+        with computing_in(stage["precision"]):
             model = for_training(indenter.build_indenter(stage["size"], len(self.targets)), stage["norm_momentum"])
-        finally:
-            keras.config.set_dtype_policy(before)
         assign(model.variables, grow(self.values, stage["size"]))
         rate = stage["learning_rate"]
         if stage["schedule"] == "cosine":

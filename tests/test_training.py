@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enamel_lib import augmentation, batches, indenter, model_files, probing, simulated_sources, training, training_run
+from enamel_lib import (
+    augmentation,
+    batches,
+    images,
+    indenter,
+    model_files,
+    probing,
+    runs,
+    simulated_sources,
+    training,
+    training_run,
+)
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.trainable import assign, fresh_weights, grow, values_of
 from enamel_lib.training_run import CHECKPOINT, Run, predict
@@ -175,9 +186,8 @@ def test_a_run_learns_several_targets(tmp_path):
 
 def test_a_linear_head_finds_labels_that_features_tell():
     rng = np.random.default_rng(0)
-    tiles = rng.integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8) // rng.integers(
-        1, 9, (60, 1, 1, 1), dtype=np.uint8
-    )
+    tiles = rng.integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8)
+    tiles //= rng.integers(1, 9, (60, 1, 1, 1), dtype=np.uint8)
     features = fresh_weights(25, 0)[:-2]
     seen = probing._seen(features, tiles, 25, "float32")
     table = pd.DataFrame({"tile_id": np.arange(60), "label": 4 + seen[:, 2] / seen[:, 2].std(), "weight": 1.0})
@@ -239,19 +249,21 @@ def test_equal_weights_make_full_passes_and_others_draws():
 
 def test_squares_of_a_tile_follow_one_another():
     tiles = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    squares = batches.crops(tiles, 2)
+    squares = images.crops(tiles, 2)
     assert squares.shape == (8, 2, 2, 3)
     for number, (tile, row, col) in enumerate([(0, 0, 0), (0, 0, 2), (0, 2, 0), (0, 2, 2), (1, 0, 0)]):
         np.testing.assert_array_equal(squares[number], tiles[tile, row : row + 2, col : col + 2])
-    np.testing.assert_array_equal(batches.crops(tiles, 4), tiles)
+    np.testing.assert_array_equal(images.crops(tiles, 4), tiles)
     with pytest.raises(InputError, match="divisor"):
-        batches.crops(tiles, 3)
+        images.crops(tiles, 3)
 
 
 def test_shipped_recipes_load():
-    assert [batches.load_recipe(name)["stages"][-1]["size"] for name in ("cpu", "gpu", "quick", "short")] == [200] * 4
-    assert batches.load_recipe("cpu-structure")["structure"]["stages"][0]["precision"] == "mixed_bfloat16"
-    gpu = batches.load_recipe("gpu")["stages"][0]
+    recipes = {name: batches.load_recipe(name) for name in runs.shipped("indenter")}
+    assert recipes.keys() == {"cpu", "cpu-structure", "gpu", "quick", "short"}
+    assert {recipe["stages"][-1]["size"] for recipe in recipes.values()} == {200}
+    assert recipes["cpu-structure"]["structure"]["stages"][0]["precision"] == "mixed_bfloat16"
+    gpu = recipes["gpu"]["stages"][0]
     assert (gpu["images"], gpu["batch_size"], gpu["learning_rate"]) == (100 * 15911, 32, 0.001)
 
 

@@ -1,6 +1,6 @@
 """Recipes of generator training: one network, and stages that show it ever larger pictures.
 
-A recipe is a YAML file in `recipes/generator-*.yml`: sizes of the network, and `stages` that may override settings.
+A recipe is a YAML file in `recipes/generator/`: sizes of the network, and `stages` that may override settings.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def load_recipe(
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (`cpu`, `gpu`, `quick`), path of a YAML file, or the settings themselves.
+        Name of a shipped recipe (a file in `recipes/generator/`), path of a YAML file, or the settings themselves.
     resolution
         Leave out the stages above it, px; the recipe must have a stage of it.
     kimg
@@ -49,7 +49,7 @@ def load_recipe(
     InputError
         If there is no such recipe, or a key or value in it is wrong.
     """
-    given = runs.read_recipe(recipe, prefix="generator-")
+    given = runs.read_recipe(recipe, of="generator")
     name, network, stages = given.pop("name"), given.pop("network", {}), given.pop("stages", None)
     stages = runs.complete_stages(stages, DEFAULTS | given, name=name, needs="a `resolution` and a number of `kimg`")
     if unknown := set(network) - set(NETWORK):
