@@ -2,7 +2,8 @@
 
 A recipe is a YAML file in `recipes/indenter/`: settings, and `stages` that may override any of them. A stage trains on
 windows of `size` pixels cut out of the tiles anywhere, small ones first: cheaper, and pixels keep their scale.
-`structure`, if given, has `stages` of its own that come first and learn what simulated `sections` are made of.
+With `sections`, the stages do not learn hardness from the labels but the structure of so many simulated sections, and
+only the dense layer is fitted to the labels (`training.train`).
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
-        show); `name`; and `structure`, if the recipe has it, with `sections` and `stages`.
+        show); `name`; and `sections`, None if the stages learn from labels.
 
     Raises
     ------
@@ -47,23 +48,13 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
         If there is no such recipe, or a key or value in it is unknown.
     """
     given = runs.read_recipe(recipe, of="indenter")
-    stages, name, structure = given.pop("stages", None), given.pop("name"), given.pop("structure", None)
-    settings = {"name": name, "stages": _stages(stages, given, name)}
-    if structure is None:
-        return settings
-    if not isinstance(structure, dict) or set(structure) != {"sections", "stages"}:
-        raise InputError(f"recipe {name!r}: `structure` needs a number of `sections` and its own `stages`, no more")
-    sections = structure["sections"]
-    if not isinstance(sections, int) or sections < 2:
+    stages, name, sections = given.pop("stages", None), given.pop("name"), given.pop("sections", None)
+    if sections is not None and (not isinstance(sections, int) or sections < 2):
         raise InputError(f"recipe {name!r}: sections is {sections!r}; it must be a whole number above 1")
-    return settings | {"structure": {"sections": sections, "stages": _stages(structure["stages"], given, name)}}
-
-
-def _stages(stages: Any, given: dict[str, Any], name: str) -> list[dict[str, Any]]:
     complete = runs.complete_stages(stages, DEFAULTS | given, name=name, needs="a `size` and a number of `images`")
     for stage in complete:
         _check_stage(stage, name)
-    return complete
+    return {"name": name, "sections": sections, "stages": complete}
 
 
 def _check_stage(stage: dict[str, Any], name: str) -> None:

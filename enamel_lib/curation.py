@@ -156,6 +156,17 @@ def _cuts(place: np.ndarray) -> np.ndarray:
     return np.unique(np.quantile(place, np.linspace(0, 1, CUTS + 1), method="lower"))[:-1]
 
 
+def held_out_together(table: pd.DataFrame, protocol: str) -> np.ndarray:
+    """Number, `(N,)`, of what each row is held out with: nothing for `paper`, its map for `audited`.
+
+    Where there is but one map, as within a source that is split by blocks, its tiles are held out one by one.
+    """
+    if protocol == "paper":
+        return np.arange(len(table))
+    maps = table.groupby(["source", "map_id"]).ngroup().to_numpy()
+    return maps if np.ptp(maps) else table["tile_id"].to_numpy()
+
+
 def leakage_audit(table: pd.DataFrame) -> pd.DataFrame:
     """Count what the held-out rows (val and test) share with train.
 

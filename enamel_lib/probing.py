@@ -1,68 +1,103 @@
-"""A linear head for features learnt before: fitted in closed form, so that fine-tuning does not start by spoiling them.
+"""Hardness from a network that has learnt structure: its dense layer fitted to the labels, in closed form.
 
-Linear probing, then fine-tuning, keeps more of what holds on unseen data than fine-tuning alone (Kumar et al. 2022,
-"Fine-tuning can distort pretrained features and underperform out-of-distribution").
+The labels come from few maps. A linear probe (Alain and Bengio 2016) leaves the features alone, which fine-tuning on so
+few would distort (Kumar et al. 2022, "Fine-tuning can distort pretrained features and underperform out of
+distribution").
 """
 
+import math
+from typing import Any
+
+import keras
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold
 
 from enamel_lib import indenter
-from enamel_lib.images import crops
 from enamel_lib.trainable import assign, computing_in
 
-STRENGTHS = np.logspace(-1, 4, 11)  # of the ridge
-AT_ONCE = 64  # windows
+STRENGTHS = np.logspace(-1, 5, 13)  # of the ridge
+FOLDS = 5
+AT_ONCE = 32  # tiles
 
 
-def linear_head(
-    features: list[np.ndarray], tiles: np.ndarray, table: pd.DataFrame, *, size: int, precision: str
-) -> list[np.ndarray]:
-    """Fit the dense layer on top of given features to labels, with the ridge that does best on held-out rows.
+def fit_dense_layer(
+    values: list[np.ndarray], tiles: np.ndarray, rows: pd.DataFrame, groups: np.ndarray, *, precision: str
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Fit the dense layer by a ridge on what it sees; its strength is judged on groups of rows left out.
+
+    Of the strengths within one standard error of the best, the strongest is taken (Hastie et al., "The elements of
+    statistical learning", 7.10).
 
     Parameters
     ----------
-    features
-        Weights of the network, all but the dense layer's.
+    values
+        Weights of `build_indenter(side)` with any number of outputs.
     tiles
         `(N, side, side, 3)` uint8.
-    table
-        Rows with `tile_id`, `label` (GPa), `weight` and `split`: `train` is fitted to, `val` is held out.
-    size
-        Side of the windows that the network takes, px; a divisor of `side`.
+    rows
+        To learn from: `tile_id` (index into `tiles`), `label` (GPa) and `weight`.
+    groups
+        Number of the group of every row; at least two.
     precision
-        In which features are computed.
+        In which the network computes.
 
     Returns
     -------
-    list of np.ndarray
-        Kernel and bias for `build_indenter(size)`: the mean over all cells of the grid that it sees.
+    weights : list of np.ndarray
+        Kernel and bias of the dense layer for hardness.
+    judged : dict
+        Lists along `strength`: `train_mse` and `left_out_mse` (GPa^2, weighted) and `left_out_se`, the standard error
+        of the latter over the folds; and the `chosen` strength.
     """
-    rows, held = (table[table["split"] == split] for split in ("train", "val"))
-    used = np.unique(np.concatenate([rows["tile_id"], held["tile_id"]]))
-    seen = pd.DataFrame(_seen(features, tiles[used], size, precision), index=used)
-    of_rows, of_held = seen.loc[rows["tile_id"]].to_numpy(), seen.loc[held["tile_id"]].to_numpy()
-    fits = []
-    for strength in STRENGTHS:
-        fit = make_pipeline(StandardScaler(), Ridge(strength))
-        fit.fit(of_rows, rows["label"], ridge__sample_weight=rows["weight"])
-        error = np.average((fit.predict(of_held) - held["label"]) ** 2, weights=held["weight"])
-        fits.append((error, fit))
-    scale, ridge = min(fits, key=lambda pair: pair[0])[1]
-    slope = ridge.coef_ / scale.scale_
-    cells = indenter.pooled_side(size) ** 2
-    kernel = np.tile(slope / cells, cells)[:, None]
-    return [kernel.astype(np.float32), np.array([ridge.intercept_ - slope @ scale.mean_], np.float32)]
+    used, tile = np.unique(rows["tile_id"], return_inverse=True)
+    turned = PCA()  # as many numbers as tiles: all that a ridge could use of many more features, and sooner fitted
+    seen = turned.fit_transform(_seen(values, tiles[used], precision))
+    rows = pd.DataFrame({"tile": tile, "label": rows["label"].to_numpy(), "weight": rows["weight"].to_numpy()})
+    folds = list(GroupKFold(min(FOLDS, len(np.unique(groups)))).split(rows, groups=groups))
+    errors = np.array([[_left_out_mse(seen, rows, *fold, strength) for fold in folds] for strength in STRENGTHS])
+    left_out, spread = errors.mean(axis=1), errors.std(axis=1, ddof=1) / math.sqrt(len(folds))
+    best = left_out.argmin()
+    chosen = STRENGTHS[left_out <= left_out[best] + spread[best]].max()
+    ridge = _ridge(seen, rows, chosen)
+    kernel = turned.components_.T @ ridge.coef_
+    bias = ridge.intercept_ - turned.mean_ @ kernel
+    judged = {
+        "strength": STRENGTHS.tolist(),
+        "train_mse": [_mse(_ridge(seen, rows, strength), seen, rows) for strength in STRENGTHS],
+        "left_out_mse": left_out.tolist(),
+        "left_out_se": spread.tolist(),
+        "chosen": float(chosen),
+    }
+    return [kernel[:, None].astype(np.float32), np.array([bias], np.float32)], judged
 
 
-def _seen(features: list[np.ndarray], tiles: np.ndarray, size: int, precision: str) -> np.ndarray:
-    """What the dense layer sees of tiles, averaged over each: `(N, filters)`."""
+def _left_out_mse(seen: np.ndarray, rows: pd.DataFrame, kept: np.ndarray, left: np.ndarray, strength: float) -> float:
+    return _mse(_ridge(seen, rows.iloc[kept], strength), seen, rows.iloc[left])
+
+
+def _ridge(seen: np.ndarray, rows: pd.DataFrame, strength: float) -> Ridge:
+    """Fit to the mean label of every tile, as weighted: to a ridge the same as row by row."""
+    totals = rows.assign(label=rows["label"] * rows["weight"]).groupby("tile")[["label", "weight"]].sum()
+    label = totals["label"] / totals["weight"]
+    return Ridge(strength).fit(seen[totals.index], label, sample_weight=totals["weight"].to_numpy())
+
+
+def _mse(ridge: Ridge, seen: np.ndarray, rows: pd.DataFrame) -> float:
+    """Mean squared error in GPa^2, as weighted."""
+    error = ridge.predict(seen)[rows["tile"]] - rows["label"]
+    return float(np.average(error**2, weights=rows["weight"]))
+
+
+def _seen(values: list[np.ndarray], tiles: np.ndarray, precision: str) -> np.ndarray:
+    """What the dense layer sees: `(N, features)`."""
     with computing_in(precision):
-        model = indenter.build_indenter(size)
-    assign(model.variables[:-2], features)
-    seen = indenter.penultimate_features(model, crops(tiles, size), batch_size=AT_ONCE)
-    # the ridge is ill-conditioned in float32
-    return seen.reshape(len(tiles), -1, seen.shape[1]).mean(axis=1, dtype=np.float64)
+        model = indenter.build_indenter(tiles.shape[1], len(values[-1]))
+    assign(model.variables, values)
+    seen = keras.Model(model.input, model.layers[-1].input)
+    parts = np.array_split(tiles, math.ceil(len(tiles) / AT_ONCE))
+    return np.concatenate([seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts]).astype(
+        np.float64
+    )

@@ -43,8 +43,10 @@ class Section:
         `(H, W)` uint8, index into `hardness_law.REGION_NAMES`.
     misorientation
         `(H, W)` float32, degrees, local mean misorientation of neighbours 60 nm apart.
-    pixel_size_um, pitch_um
-        Micrometres per pixel; mean distance of rods.
+    pixel_size_um
+        Micrometres per pixel.
+    texture
+        What the rods of the section have in common: their pitch, the turn of their c-axes and so on.
     """
 
     rgb: np.ndarray
@@ -54,7 +56,7 @@ class Section:
     region: np.ndarray
     misorientation: np.ndarray
     pixel_size_um: float
-    pitch_um: float
+    texture: Texture
 
 
 def section(
@@ -117,7 +119,7 @@ def section(
     if world == "null":
         hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, world="confounded").hardness
     return Section(
-        rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, texture.pitch
+        rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, texture
     )
 
 

@@ -229,7 +229,7 @@ def _truth(section: simulate.Section, map_id: str, image: str, row: int, col: in
         "truth": section.hardness[window].mean(dtype=np.float64),
         "truth_centre": section.hardness[window][middle, middle],
         "depth": section.depth[window].mean(dtype=np.float64),
-        "hidden_pitch_um": section.pitch_um,
+        "hidden_pitch_um": section.texture.pitch,
         "hidden_centre_region": int(region[middle, middle]),
         "hidden_misorientation_mean": misorientation.mean(dtype=np.float64),
         "hidden_misorientation_sd": misorientation.std(dtype=np.float64),

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from enamel_lib import curation, evaluation, model_files, paths, sources, structure
+from enamel_lib import curation, evaluation, indenter, model_files, paths, sources, structure
 from enamel_lib.batches import load_recipe
-from enamel_lib.probing import linear_head
-from enamel_lib.training_run import HISTORY, Progress, Run, predict
+from enamel_lib.probing import fit_dense_layer
+from enamel_lib.trainable import assign, grow
+from enamel_lib.training_run import HISTORY, Progress, Run, labelled, made_with, predict
 
 STRUCTURE = "structure"  # folder, within that of the run, of what comes first
 
@@ -67,37 +68,68 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
-    if "structure" in recipe and run.step == 0:
-        features = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
-        first = recipe["stages"][0]
-        head = linear_head(features, tiles, table, size=first["size"], precision=first["precision"])
-        run.values = [*features, *head]
-    run.fit(progress)
-    model = run.best_model()
-    facts = {
+    if recipe["sections"] is None:
+        run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
+        run.fit(progress)
+        model, facts = run.best_model(), run.facts()
+    else:
+        lessons = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
+        train_rows = table[table["split"] == "train"]
+        model, judged = _with_dense_layer(lessons, tiles, train_rows, protocol)
+        told = ("steps", "images", "best_step", "best_val_mse", "seconds")
+        facts = {
+            "recipe": recipe,
+            "optimizer": "Ranger",
+            "seed": seed,
+            "structure": [{key: run.facts()[key] for key in told} for run in lessons],
+            "dense_layer": judged,
+            **labelled(tiles, train_rows),
+            **made_with(),
+        }
+        history = pd.concat([pd.DataFrame(run.history) for run in lessons], keys=range(len(lessons)), names=["stage"])
+        with paths.atomic(out / HISTORY) as temporary:
+            history.reset_index("stage").to_csv(temporary, index=False)
+    card = {
+        "name": name,
         "protocol": protocol,
         "root": "data/raw" if root == paths.RAW else root.name,
         "world": _world(root),
         "metrics": {
-            split: evaluation.scores(evaluation.predicted(rows, tiles, partial(predict, model))).to_dict("index")
-            for split, rows in (("val", run.held), ("test", table[table["split"] == "test"]))
+            held: evaluation.scores(evaluation.predicted(rows, tiles, partial(predict, model))).to_dict("index")
+            for held, rows in table[table["split"].isin(["val", "test"])].groupby("split")
         },
     }
-    if "structure" in recipe:
-        history = pd.read_csv(out / STRUCTURE / HISTORY)
-        facts["structure"] = {"seconds": round(history["seconds"].sum(), 1), "best_val_mse": history["val_mse"].min()}
-    return save(model, out, {"name": name} | facts | run.facts())
+    return save(model, out, card | facts)
 
 
-def _learn_structure(recipe: dict[str, Any], **options: Any) -> list[np.ndarray]:
-    """Give the weights, all but the dense layer's, of a network that has learnt the structure of simulated windows."""
-    stages = recipe["structure"]["stages"]
-    pictures, table = structure.windows(recipe["structure"]["sections"], stages[-1]["size"], seed=options["seed"])
-    progress = options.pop("progress")
-    run = Run(pictures, table, {"name": recipe["name"], "stages": stages}, targets=structure.TARGETS, **options)
-    run.fit(progress)
-    return run.best[:-2]
+def _learn_structure(
+    recipe: dict[str, Any], *, seed: int, out: Path, resume: bool, progress: Progress | None
+) -> list[Run]:
+    """Learn the structure of simulated windows, stage by stage; every stage starts from the features of the last."""
+    lesson = structure.simulate_lesson(recipe["sections"], seed=seed)
+    lessons: list[Run] = []
+    for number, stage in enumerate(recipe["stages"]):
+        pictures, table = lesson.windows(stage["size"])
+        settings, targets = recipe | {"stages": [stage]}, structure.targets(stage["size"])
+        run = Run(pictures, table, settings, seed=seed, out=out / str(number), resume=resume, targets=targets)
+        if lessons and run.step == 0:
+            run.values = lessons[-1].best[:-2] + run.values[-2:]  # other targets, so another dense layer
+        run.fit(progress)
+        lessons.append(run)
+    return lessons
+
+
+def _with_dense_layer(
+    lessons: list[Run], tiles: np.ndarray, train: pd.DataFrame, protocol: str
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Give the network that learnt structure, its dense layer fitted to the labels, and how that was judged."""
+    side, last = tiles.shape[1], lessons[-1]
+    values, precision = grow(last.best, side), last.recipe["stages"][-1]["precision"]
+    groups = curation.held_out_together(train, protocol)
+    dense, judged = fit_dense_layer(values, tiles, train, groups, precision=precision)
+    model = indenter.build_indenter(side)
+    assign(model.variables, values[:-2] + dense)
+    return model, judged
 
 
 def save(model: keras.Model, out: Path, card: dict[str, Any]) -> dict[str, Any]:

@@ -131,10 +131,9 @@ class Run:
             "best_step": int(best["step"]),
             "best_val_mse": float(best["val_mse"]),
             "seconds": round(float(history["seconds"].sum()), 1),
-            "train_rows": len(self.rows),
-            "train_tiles": self.rows["tile_id"].nunique(),
-            "data_sha256": self.data_sha256,
-        } | made_with()
+            **labelled(self.tiles, self.rows),
+            **made_with(),
+        }
 
     def _start(self, stage: dict[str, Any], first: int, last: int) -> keras.Model:
         """Give the network of a stage, compiled, with the weights and the optimizer as the run has them."""
@@ -246,6 +245,11 @@ def _digest(tiles: np.ndarray, rows: pd.DataFrame) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(tiles).data)
     digest.update(rows.to_csv(index=False).encode())
     return digest.hexdigest()
+
+
+def labelled(tiles: np.ndarray, rows: pd.DataFrame) -> dict[str, Any]:
+    """What a model card says of the rows it was trained on."""
+    return {"train_rows": len(rows), "train_tiles": rows["tile_id"].nunique(), "data_sha256": _digest(tiles, rows)}
 
 
 def made_with() -> dict[str, dict[str, Any]]:

@@ -76,7 +76,7 @@ def test_rods_have_the_stated_pitch_across():
     """End-on rods: the nearest peak of the autocorrelation is the mean distance of rods, in a row or between rows."""
     section = simulate.section((342, 490), pixel_size_um=0.24, seed=6, depth=0.6)
     pitch = microstructure.rod_pitch(section.rgb) * section.pixel_size_um
-    assert pitch == pytest.approx(section.pitch_um, rel=0.25)
+    assert pitch == pytest.approx(section.texture.pitch, rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def fake_section(shape, *, pixel_size_um, seed, world, depth):
         region=rng.integers(0, 4, shape, dtype=np.uint8),
         misorientation=rng.uniform(0, 30, shape).astype(np.float32),
         pixel_size_um=pixel_size_um,
-        pitch_um=5.5,
+        texture=types.SimpleNamespace(pitch=5.5),
     )
 
 

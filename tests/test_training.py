@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
 
 from enamel_lib import (
     augmentation,
@@ -184,19 +186,60 @@ def test_a_run_learns_several_targets(tmp_path):
     assert run.best[-2].shape[1] == 2
 
 
-def test_a_linear_head_finds_labels_that_features_tell():
+def test_a_dense_layer_finds_labels_that_features_tell():
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8)
     tiles //= rng.integers(1, 9, (60, 1, 1, 1), dtype=np.uint8)
-    features = fresh_weights(25, 0)[:-2]
-    seen = probing._seen(features, tiles, 25, "float32")
-    table = pd.DataFrame({"tile_id": np.arange(60), "label": 4 + seen[:, 2] / seen[:, 2].std(), "weight": 1.0})
-    table["split"] = np.repeat(["train", "val"], 30)
-    model = indenter.build_indenter(25)
-    assign(model.variables, [*features, *probing.linear_head(features, tiles, table, size=25, precision="float32")])
-    error = predict(model, tiles) - table["label"]
-    assert error.std() < 0.1 * table["label"].std()
-    assert abs(error.mean()) < 0.05
+    values = fresh_weights(SIDE, 0, outputs=5)
+    told = PCA(1).fit_transform(probing._seen(values, tiles, "float32"))[:, 0]
+    rows = pd.DataFrame({"tile_id": np.arange(60), "label": 4 + told / told.std(), "weight": 1.0})
+    dense, judged = probing.fit_dense_layer(values, tiles, rows[:40], np.arange(40) // 4, precision="float32")
+    model = indenter.build_indenter(SIDE)
+    assign(model.variables, [*values[:-2], *dense])
+    error = predict(model, tiles) - rows["label"]
+    assert error.std() < 0.2 * rows["label"].std()
+    chosen = judged["strength"].index(judged["chosen"])
+    np.testing.assert_allclose((error[:40] ** 2).mean(), judged["train_mse"][chosen], rtol=0.01, atol=1e-6)
+
+
+def fit_to(seen, rows, groups, monkeypatch):
+    monkeypatch.setattr(probing, "_seen", lambda values, tiles, precision: tiles)
+    return probing.fit_dense_layer([], seen, rows, groups, precision="float32")
+
+
+def test_a_dense_layer_is_judged_on_groups_left_out(monkeypatch):
+    """Features that only tell maps apart count where rows are left out, not where maps are."""
+    rng = np.random.default_rng(0)
+    of_map, told = np.arange(80) % 8, rng.normal(size=80)
+    seen = np.column_stack([told, rng.normal(size=(8, 6))[of_map]])
+    rows = pd.DataFrame({"tile_id": np.arange(80), "label": 4 + told + rng.normal(size=8)[of_map], "weight": 1.0})
+    by_map, by_row = (fit_to(seen, rows, groups, monkeypatch)[0][0] for groups in (of_map, np.arange(80)))
+    assert np.linalg.norm(by_map[1:]) < 0.5 * np.linalg.norm(by_row[1:])
+
+
+def test_a_dense_layer_takes_the_strongest_ridge_within_a_standard_error(monkeypatch):
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(80, 5))
+    rows = pd.DataFrame({"tile_id": np.arange(80), "label": seen[:, 0] + rng.normal(size=80), "weight": 1.0})
+    judged = fit_to(seen, rows, np.arange(80) // 8, monkeypatch)[1]
+    left_out = np.array(judged["left_out_mse"])
+    limit = left_out.min() + judged["left_out_se"][left_out.argmin()]
+    chosen = judged["strength"].index(judged["chosen"])
+    assert chosen > left_out.argmin()
+    assert left_out[chosen] <= limit < left_out[chosen + 1 :].min()
+
+
+def test_repeated_rows_weigh_what_they_count(monkeypatch):
+    rng = np.random.default_rng(0)
+    seen, times = rng.normal(size=(30, 4)), rng.integers(1, 5, 30)
+    repeated = pd.DataFrame({"tile_id": np.repeat(np.arange(30), times), "weight": 1.0})
+    repeated["label"] = rng.normal(size=len(repeated))
+    once = repeated.groupby("tile_id", as_index=False)["label"].mean().assign(weight=times)
+    rows, single = (probing._ridge(seen, rows.assign(tile=rows["tile_id"]), 1.0) for rows in (repeated, once))
+    plain = Ridge(1.0).fit(seen[repeated["tile_id"]], repeated["label"])
+    for fitted in (rows, single):
+        np.testing.assert_allclose(fitted.coef_, plain.coef_)
+        np.testing.assert_allclose(fitted.intercept_, plain.intercept_)
 
 
 def some_batches(weight=1.0, **stage):
@@ -260,9 +303,9 @@ def test_squares_of_a_tile_follow_one_another():
 
 def test_shipped_recipes_load():
     recipes = {name: batches.load_recipe(name) for name in runs.shipped("indenter")}
-    assert recipes.keys() == {"cpu", "cpu-structure", "gpu", "quick", "short"}
-    assert {recipe["stages"][-1]["size"] for recipe in recipes.values()} == {200}
-    assert recipes["cpu-structure"]["structure"]["stages"][0]["precision"] == "mixed_bfloat16"
+    assert recipes.keys() == {"cpu", "gpu", "quick", "short"}
+    assert {recipe["stages"][-1]["size"] for recipe in recipes.values() if not recipe["sections"]} == {200}
+    assert recipes["cpu"]["stages"][0]["precision"] == "mixed_bfloat16"
     gpu = recipes["gpu"]["stages"][0]
     assert (gpu["images"], gpu["batch_size"], gpu["learning_rate"]) == (100 * 15911, 32, 0.001)
 
@@ -277,8 +320,7 @@ def test_shipped_recipes_load():
         ({"stages": [{"size": 50, "images": -1}]}, "whole number"),
         ({"stages": [{"size": 50, "images": 9}], "precision": "float8"}, "one of float32"),
         ({"stages": [{"size": 50, "images": 9}], "learning_rate": "high"}, "between 0 and 1"),
-        ({"stages": [{"size": 50, "images": 9}], "structure": {"sections": 9}}, "its own `stages`"),
-        ({"stages": [{"size": 50, "images": 9}], "structure": {"sections": 0, "stages": []}}, "above 1"),
+        ({"stages": [{"size": 50, "images": 9}], "sections": 1}, "above 1"),
     ],
 )
 def test_wrong_recipes_are_told_in_one_line(recipe, message):
@@ -314,7 +356,10 @@ def test_a_run_from_files_to_the_card(tmp_path, monkeypatch):
     assert (card["world"], card["protocol"], card["recipe"]["name"]) == ("visible", "audited", "quick")
     assert set(card["metrics"]) == {"val", "test"}
     assert {"rows", "mse", "r2", "r2_truth"} <= card["metrics"]["test"]["overall"].keys()
-    assert card["structure"]["seconds"] > 0
+    assert [stage["images"] for stage in card["structure"]] == [16, 8]
+    assert card["dense_layer"]["chosen"] in card["dense_layer"]["strength"]
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert history.groupby("stage")["size"].unique().map(list).to_list() == [[50], [100]]
     assert json.loads((tmp_path / "run" / "indenter-audited.json").read_text())["sha256"] == card["sha256"]
     again = training.train("quick", root=tmp_path / "data", out=tmp_path / "run", resume=True)
     assert json.dumps(again["metrics"]) == json.dumps(card["metrics"])  # NaN is NaN
