@@ -19,6 +19,7 @@ DEFAULTS = {
     "learning_rate": 0.002,
     "r1_gamma": 10.0,
     "path_weight": 2.0,  # of the path-length regularisation; 0 leaves it out
+    "ada_target": 0.0,  # of adaptive discriminator augmentation (`ada`), 0.6 by its authors; 0 leaves it out
     "checkpoint_kimg": 4.0,  # also between rows of the history
 }
 STAGE = {"resolution", "kimg"}  # what every stage must name
@@ -78,6 +79,8 @@ def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> N
             good, wanted = value in choices[key], f"one of {', '.join(choices[key])}"
         elif key in ("batch_size", "resolution"):
             good, wanted = isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0"
+        elif key == "ada_target":
+            good, wanted = isinstance(value, int | float) and 0 <= value < 1, "0 or a number up to 1"
         elif key == "path_weight":
             good, wanted = isinstance(value, int | float) and value >= 0, "0 or a number above"
         else:

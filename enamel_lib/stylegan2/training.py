@@ -19,7 +19,7 @@ from PIL import Image
 
 from enamel_lib import images, paths, runs
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.stylegan2 import losses
+from enamel_lib.stylegan2 import ada, losses
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.networks import build_discriminator, build_generator
 from enamel_lib.stylegan2.pictures import Batches
@@ -69,6 +69,7 @@ class Run:
         steps = [math.ceil(1000 * stage["kimg"] / stage["batch_size"]) for stage in recipe["stages"]]
         self.ends = np.cumsum(steps).tolist()
         self.step, self.seen, self.history = 0, 0, []
+        self.p = 0.0  # of the adaptive augmentation
         self._mean_path = keras.Variable(0.0, trainable=False)
         self._noise = keras.random.SeedGenerator(seed)
         if not (out / CHECKPOINT).exists():
@@ -138,9 +139,12 @@ class Run:
             styles, mean = losses.mixed_styles(G, z, crossover)
             return G.synthesis(styles, G.random_noise(z.shape[1], noise)), mean
 
-        def generator(z: Any, crossover: Any) -> tuple[Any, Any]:
+        def judged(pictures: Any, changes: tuple) -> Any:
+            return D(ada.change(pictures, *changes) if changes else pictures)
+
+        def generator(z: Any, crossover: Any, *changes: Any) -> tuple[Any, Any]:
             drawn, mean = fakes(z, crossover)
-            loss = losses.generator_loss(D(drawn))
+            loss = losses.generator_loss(judged(drawn, changes))
             return loss, (loss, mean)
 
         def path(z: Any, crossover: Any, directions: Any) -> tuple[Any, Any]:
@@ -151,14 +155,15 @@ class Run:
             penalty = ops.mean(ops.square(lengths - ops.stop_gradient(mean)))
             return PATH_EVERY * path_weight * penalty, (mean, ops.mean(lengths))
 
-        def discriminator(z: Any, crossover: Any, reals: Any) -> tuple[Any, Any]:
+        def discriminator(z: Any, crossover: Any, reals: Any, *changes: Any) -> tuple[Any, Any]:
             drawn, _ = fakes(z, crossover)
-            of_real, of_fake = D(reals), D(drawn)
+            of_real = judged(reals, changes[: len(changes) // 2])
+            of_fake = judged(drawn, changes[len(changes) // 2 :])
             loss = losses.discriminator_loss(of_real, of_fake)
-            return loss, (loss, ops.mean(of_real), ops.mean(of_fake))
+            return loss, (loss, ops.mean(of_real), ops.mean(of_fake), ops.mean(ops.sign(of_real)))
 
-        def r1(reals: Any) -> tuple[Any, Any]:
-            norm = ops.mean(losses.r1(D, reals))
+        def r1(reals: Any, *changes: Any) -> tuple[Any, Any]:
+            norm = ops.mean(losses.r1(lambda pictures: judged(pictures, changes), reals))
             return R1_EVERY * gamma / 2 * norm, norm
 
         of_g, of_d = G.trainable_variables, D.trainable_variables
@@ -175,7 +180,8 @@ class Run:
         """Train both networks on one batch."""
         at = self.step - (self.ends[self.number - 1] if self.number else 0)
         self._noise.state.assign(np.array([self.seed, 1000 * self.step]))
-        loss_g, mean_style = self._steps["generator"](*self.batches.latents(at, 0))
+        of_g, of_real, of_fake = (self.batches.changes(at, use, self.p) for use in range(3))
+        loss_g, mean_style = self._steps["generator"](*self.batches.latents(at, 0), *of_g)
         self.G.w_avg.assign(mean_style + losses.W_AVG_DECAY * (self.G.w_avg - mean_style))
         report = {"loss_g": loss_g}
         if self.stage["path_weight"] and at % PATH_EVERY == 0:
@@ -183,10 +189,12 @@ class Run:
             mean, report["path_length"] = self._steps["path"](*latents, self.batches.directions(at))
             self._mean_path.assign(mean)
         reals = self.batches.reals(at)
-        of_d = self._steps["discriminator"](*self.batches.latents(at, 1), reals)
+        *of_d, sureness = self._steps["discriminator"](*self.batches.latents(at, 1), reals, *of_real, *of_fake)
         report |= dict(zip(("loss_d", "score_real", "score_fake"), of_d, strict=True))
         if at % R1_EVERY == 0:
-            report["r1"] = self._steps["r1"](reals)
+            report["r1"] = self._steps["r1"](reals, *of_real)
+        if target := self.stage["ada_target"]:
+            self.p = ada.adjusted(self.p, float(ops.convert_to_numpy(sureness)), target, len(reals))
         self.step, self.seen = self.step + 1, self.seen + len(reals)
         self._follow(0.5 ** (len(reals) / min(HALF_LIFE, EARLY * (at + 1) * len(reals))))
         return report
@@ -209,6 +217,7 @@ class Run:
         self.history.append(
             {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
             | {name: float(each[name].mean()) if name in each else None for name in REPORTED}
+            | {"ada_p": self.p}
             | distances(made, real)
             | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
         )
@@ -234,6 +243,7 @@ class Run:
             "step": self.step,
             "seen": self.seen,
             "number": self.number,
+            "ada_p": self.p,
             "mean_path": float(ops.convert_to_numpy(self._mean_path.value)),
             "iterations": [int(optimizer.iterations.value) for optimizer in self.optimizers],
             "history": self.history,
@@ -248,7 +258,7 @@ class Run:
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
         about, arrays = runs.read_checkpoint(path)
-        self.step, self.seen, self.history = about["step"], about["seen"], about["history"]
+        self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
         self._enter(about["number"])
         runs.must_be_of(path, about["of"], self._identity())
         for kind, variables in self._state().items():
