@@ -165,7 +165,7 @@ def dataset(
 @app.command()
 def train(
     split: Annotated[Protocol, typer.Option(help="paper: rows at random; audited: no leakage.")] = Protocol.audited,
-    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, short, or path of a YAML file.")] = "cpu",
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
     root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/... if none.")] = None,
     seed: console.Seed = 0,

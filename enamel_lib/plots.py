@@ -133,27 +133,41 @@ def likeness(real: np.ndarray, simulated: np.ndarray, pixel_size_um: float) -> F
     return figure
 
 
-def training_curves(histories: Mapping[str, pd.DataFrame], baselines: Mapping[str, float]) -> Figure:
-    """Fig. 2A: mean squared error of training and validation, with the error of always answering the mean.
+def training_curves(
+    history: pd.DataFrame, dense_layers: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
+) -> Figure:
+    """Fig. 2A for a network that learns structure, then hardness: what is left to learn, and the error of every ridge.
 
     Parameters
     ----------
-    histories
-        By split: `step`, `size`, `loss`, `val_mse`.
+    history
+        Of the structure: `stage`, `step`, `loss`, `val_mse` (in variances of what is learnt; 1 is to know nothing).
+    dense_layers
+        By split, how the ridge was judged (`probing.fit_dense_layer`): `strength`, `train_mse`, `left_out_mse`,
+        `left_out_se` (GPa^2), `chosen`.
     baselines
-        By split: validation error of the mean of train.
+        By split: error in GPa^2 of always answering the mean.
     """
-    figure = Figure(figsize=(8, 2.8))
-    axes = np.atleast_1d(figure.subplots(1, len(histories), sharey=True))
-    for ax, (name, history) in zip(axes, histories.items(), strict=True):
-        ax.semilogy(history["step"], history["loss"], label="training")
-        ax.semilogy(history["step"], history["val_mse"], label="validation")
-        ax.axhline(baselines[name], color=PAPER_GREY, ls="--", label="mean baseline")
-        for step in history["step"][history["size"].diff() > 0]:
-            ax.axvline(step, color="0.85", lw=1, zorder=0)
-        ax.set(title=f"{name} split", xlabel="step")
-    axes[0].set_ylabel("mean squared error (GPa²)")
-    axes[0].legend()
+    figure = Figure(figsize=(9, 2.8))
+    first, *others = figure.subplots(1, 1 + len(dense_layers))
+    before = 0
+    for stage, rows in history.groupby("stage"):
+        steps = before + rows["step"]
+        first.plot(steps, rows["loss"], "C0", label="_" if stage else "training")
+        first.plot(steps, rows["val_mse"], "C1", label="_" if stage else "validation")
+        before = steps.iloc[-1]
+        first.axvline(before, color="0.85", lw=1, zorder=0)
+    first.axhline(1, color=PAPER_GREY, ls="--", label="mean baseline")
+    first.set(title="structure", xlabel="step", ylabel="mean squared error (variances)", ylim=(0, None))
+    first.legend()
+    for ax, (name, judged) in zip(others, dense_layers.items(), strict=True):
+        ax.semilogx(judged["strength"], judged["train_mse"], "C0")
+        ax.errorbar(judged["strength"], judged["left_out_mse"], judged["left_out_se"], color="C1", capsize=2)
+        ax.axhline(baselines[name], color=PAPER_GREY, ls="--")
+        ax.axvline(judged["chosen"], color="black", ls=":", label="chosen")
+        ax.set(title=f"hardness, {name} split", xlabel="strength of the ridge", ylim=(0, None))
+    others[0].set_ylabel("mean squared error (GPa²)")
+    others[0].legend()
     return figure
 
 

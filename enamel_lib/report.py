@@ -167,5 +167,5 @@ def _commit() -> str | None:
 
 
 def stages(planned: list[dict[str, Any]]) -> str:
-    """Stages of a training recipe in words: how many pictures of which size; a dash if there are none."""
-    return ", ".join(f"{stage['images']:,} at {stage['size']} px" for stage in planned) or "–"
+    """Stages of a training recipe in words: how many pictures of which size."""
+    return ", ".join(f"{stage['images']:,} at {stage['size']} px" for stage in planned)

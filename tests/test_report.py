@@ -73,4 +73,3 @@ def test_the_manifest_names_versions_and_times(tmp_path):
 
 def test_stages_in_words():
     assert report.stages([{"images": 4800, "size": 50}, {"images": 80, "size": 99}]) == "4,800 at 50 px, 80 at 99 px"
-    assert report.stages([]) == "–"

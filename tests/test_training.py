@@ -303,7 +303,7 @@ def test_squares_of_a_tile_follow_one_another():
 
 def test_shipped_recipes_load():
     recipes = {name: batches.load_recipe(name) for name in runs.shipped("indenter")}
-    assert recipes.keys() == {"cpu", "gpu", "quick", "short"}
+    assert recipes.keys() == {"cpu", "gpu", "quick"}
     assert {recipe["stages"][-1]["size"] for recipe in recipes.values() if not recipe["sections"]} == {200}
     assert recipes["cpu"]["stages"][0]["precision"] == "mixed_bfloat16"
     gpu = recipes["gpu"]["stages"][0]
