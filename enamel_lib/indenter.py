@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 import keras
@@ -61,10 +62,16 @@ def pooled_side(size: int) -> int:
 
 def penultimate_features(model: keras.Model, tiles: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
     """What the dense layer sees, averaged over each tile: `(N, 256)` float32 of tiles `(N, size, size, 3)` uint8."""
-    seen = keras.Model(model.input, model.get_layer("average_pooling2d").output)
+    seen = _pooled(model)
     parts = np.array_split(tiles, -(-len(tiles) // batch_size))
     batches = (seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts)
     return np.concatenate([batch.astype(np.float32).mean(axis=(1, 2)) for batch in batches])
+
+
+@lru_cache(maxsize=4)
+def _pooled(model: keras.Model) -> keras.Model:
+    """Up to the average pool; kept, for TensorFlow compiles every new model anew."""
+    return keras.Model(model.input, model.get_layer("average_pooling2d").output)
 
 
 class _Names(Counter):

@@ -61,16 +61,24 @@ def test_integrated_gradients_are_exact_where_they_are_known(tiles):
 
 
 def test_integrated_gradients_take_the_points_they_need(tiles):
-    """A kink at 0.3 of the line: 24 middles take 17 / 24 of it for 0.7, 72 take 50 / 72, and so on."""
+    """A kink at 0.3 of the line: 32 parts, ends at (k / 32)^2, take 700 / 1024 of it for 0.7; and so on."""
     model = network(
         layers.Lambda(lambda x: ops.relu(ops.mean(x, axis=(1, 2, 3), keepdims=True) - 0.03)[:, 0, 0]),
     )
     tiles = np.full((1, SIDE, SIDE, 3), 0.1, np.float32)
-    for most_steps, parts, beyond in ((24, 24, 17), (200, 72, 50), (10000, 648, 454)):
+    for most_steps, parts, beyond in ((32, 32, 700), (200, 96, 711.667), (10000, 864, 716.852)):
         result = explain.integrated_gradients(model, tiles, tolerance=0.001, most_steps=most_steps)
         assert result.steps.tolist() == [parts]
-        assert result.attribution.sum() == pytest.approx(0.1 * beyond / parts, rel=1e-4)
-        assert result.completeness_error[0] == pytest.approx(abs(beyond / parts / 0.7 - 1), rel=0.02)
+        assert result.attribution.sum() == pytest.approx(0.1 * beyond / 1024, rel=1e-4)
+        assert result.completeness_error[0] == pytest.approx(abs(beyond / 1024 / 0.7 - 1), rel=0.02)
+
+
+def test_most_points_lie_near_the_baseline(tiles):
+    """A prediction that falls off fast from the baseline, as a network's does while a picture gets its contrast."""
+    model = network(layers.Lambda(lambda x: ops.exp(-30 * ops.mean(x, axis=(1, 2, 3), keepdims=True)[:, 0, 0])))
+    result = explain.integrated_gradients(model, tiles)
+    assert result.steps.tolist() == [explain.PARTS] * len(tiles)  # equal parts miss by three times as much
+    assert result.completeness_error.max() < 0.003
 
 
 def test_the_sign_of_the_gradient_is_that_of_the_change(tiles):
