@@ -1,12 +1,16 @@
 """Is the genetic algorithm any good? Seven ways to search, with equally many evaluations each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from enamel_lib import designs, evolve, generator_metrics, searches
+from enamel_lib import designs, evolve, generator_metrics, generators, indenter, model_files, paths, runs, searches
+from enamel_lib.errors import ModelError
 
 METHODS = ("audited GA", "paper GA", "released GA", "random", "CMA-ES", "MAP-Elites", "gradient")
 
@@ -30,7 +34,45 @@ class Genetic(searches.Sampling):
             self.population.tell(hardness)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What one search found.
+
+    Attributes
+    ----------
+    target
+        GPa.
+    hardness
+        `(n,)` GPa, of all codes tried, in order.
+    best_code
+        `(latent_dim,)`, the one nearest to the target.
+    """
+
+    target: float
+    hardness: np.ndarray
+    best_code: np.ndarray
+
+    @property
+    def off(self) -> np.ndarray:
+        """Distance of the best so far from the target after each evaluation, `(n,)` GPa."""
+        return np.minimum.accumulate(np.abs(self.hardness - self.target))
+
+
+def contenders(latent_dim: int, target: float, slope: searches.Slope, **settings: Any) -> dict[str, searches.Sampling]:
+    """One search by every method; `settings` are those of `searches.Sampling`."""
+    given = (latent_dim, target)
+    each = [
+        *(Genetic(*given, method.split()[0], **settings) for method in METHODS[:3]),
+        searches.Sampling(*given, **settings),
+        searches.CmaEs(*given, **settings),
+        searches.MapElites(*given, **settings),
+        searches.Descent(*given, slope, **settings),
+    ]
+    return dict(zip(METHODS, each, strict=True))
+
+
 def compare(
+    path: Path,
     generate: searches.Generate,
     evaluate: searches.Evaluate,
     slope: searches.Slope,
@@ -40,39 +82,87 @@ def compare(
     seeds: int,
     evaluations: int,
     tolerance: float = 0.0,
-) -> dict[str, list[searches.Sampling]]:
-    """Search for every target with every seed by every method, side by side.
+    networks: Mapping[str, str] = MappingProxyType({}),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, list[Found]]:
+    """Search for every target with every seed by every method, and keep what is found in a file.
 
     Parameters
     ----------
+    path
+        The file (`.npz`), written after the searches of each seed. If it is there, its searches are not made again, so
+        that a contest may be killed and resumed, or given more seeds.
     slope
         For the gradient (`designs.slope`).
     evaluations
         Of each search.
     tolerance
         A search that is nearer to its target than this ends early, GPa.
+    networks
+        What tells the generator and the indenter from others, for the file.
+    progress
+        Called with the seeds done and to be done.
 
     Returns
     -------
     dict
-        Method -> the searches, done, by target and seed.
+        As `load` gives it.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, or of other settings.
     """
-    found: dict[str, list[searches.Sampling]] = {method: [] for method in METHODS}
-    for target in targets:
-        for seed in range(seeds):
-            settings = {"evaluations": evaluations, "tolerance": tolerance, "seed": seed}
-            for method in METHODS[:3]:
-                found[method].append(Genetic(latent_dim, target, method.split()[0], **settings))
-            found["random"].append(searches.Sampling(latent_dim, target, **settings))
-            found["CMA-ES"].append(searches.CmaEs(latent_dim, target, **settings))
-            found["MAP-Elites"].append(searches.MapElites(latent_dim, target, **settings))
-            found["gradient"].append(searches.Descent(latent_dim, target, slope, **settings))
-    searches.run([search for each in found.values() for search in each], generate, evaluate)
-    return found
+    settings = {"evaluations": evaluations, "tolerance": tolerance}
+    identity = {"targets": list(targets), **settings, **networks}
+    about: dict[str, Any] = {**identity, "searches": []}
+    arrays: dict[str, list[np.ndarray]] = {"hardness": [], "code": []}
+    if path.exists():
+        about, arrays = runs.read_checkpoint(path)
+        runs.must_be_of(path, about, identity)
+    searched = {seed for _, _, seed in about["searches"]}
+    for seed in range(seeds):
+        progress(seed, seeds)
+        if seed in searched:
+            continue
+        each = {
+            (method, target, seed): search
+            for target in targets
+            for method, search in contenders(latent_dim, target, slope, seed=seed, **settings).items()
+        }
+        searches.run(list(each.values()), generate, evaluate)
+        about["searches"] += each
+        arrays["hardness"] += [search.hardness for search in each.values()]
+        arrays["code"] += [search.best_code.astype(np.float32) for search in each.values()]
+        runs.write_checkpoint(path, about, arrays)
+    return load(path)[0]
+
+
+def shipped_networks() -> dict[str, str]:
+    """SHA-256 of the shipped generator and indenter, by which a contest tells whether it is theirs."""
+    files = {"generator": generators.NAMES["default"], "indenter": indenter.NAMES["default"]}
+    return {what: model_files.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()}
+
+
+def load(path: Path) -> tuple[dict[str, list[Found]], dict[str, Any]]:
+    """Method -> what its searches found, by seed and target; and the settings of the contest that `path` holds.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise ModelError(f"no searches in {path}; make them with `enamel contest --out {path}`, or restore the file")
+    about, arrays = runs.read_checkpoint(path)
+    found: dict[str, list[Found]] = {method: [] for method in METHODS}
+    for (method, target, _), hardness, code in zip(about.pop("searches"), *arrays.values(), strict=True):
+        found[method].append(Found(target, hardness, code))
+    return found, about
 
 
 def scores(
-    found: dict[str, list[searches.Sampling]], generate: searches.Generate, known: np.ndarray, *, near: float = 0.05
+    found: Mapping[str, Sequence[Found]], generate: searches.Generate, known: np.ndarray, *, near: float = 0.05
 ) -> pd.DataFrame:
     """One row per method: how near the targets, how different, how new, and what the law says.
 
@@ -94,7 +184,7 @@ def scores(
     """
     rows = {}
     for method, each in found.items():
-        off = np.array([abs(search.best_hardness - search.target) for search in each])
+        off = np.array([search.off[-1] for search in each])
         pictures = generate(np.stack([search.best_code for search in each]))
         asked = np.array([search.target for search in each])
         rows[method] = {
@@ -109,11 +199,18 @@ def scores(
     return pd.DataFrame(rows).T
 
 
-def progress(found: dict[str, list[searches.Sampling]]) -> dict[str, np.ndarray]:
+def progress(found: Mapping[str, Sequence[Found]]) -> dict[str, np.ndarray]:
     """Mean distance of the best so far from its target, GPa, after 1, 2, ... evaluations, for each method."""
-    curves = {}
-    for method, each in found.items():
-        length = max(search.evaluations for search in each)
-        best = [np.minimum.accumulate(np.abs(search.hardness - search.target)) for search in each]
-        curves[method] = np.mean([np.append(off, np.full(length - len(off), off[-1])) for off in best], axis=0)
-    return curves
+    length = max(len(search.hardness) for each in found.values() for search in each)
+    return {
+        method: np.mean([np.pad(search.off, (0, length - len(search.off)), "edge") for search in each], axis=0)
+        for method, each in found.items()
+    }
+
+
+def success(found: Mapping[str, Sequence[Found]], method: str, near: float = 0.05) -> dict[float, float]:
+    """Target -> share of the searches of a method that came nearer to it than `near` GPa."""
+    rates: dict[float, list[bool]] = {}
+    for search in found[method]:
+        rates.setdefault(search.target, []).append(bool(search.off[-1] < near))
+    return {target: float(np.mean(reached)) for target, reached in sorted(rates.items())}

@@ -1,4 +1,4 @@
-"""The command `enamel evolve`: a design of given hardness."""
+"""The commands `enamel evolve`, a design of given hardness, and `enamel contest`, seven ways to search side by side."""
 
 import contextlib
 import time
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 SAMPLE = 40  # random pictures whose hardness shows which targets need no search for the generator's range
 NEAR = 0.05  # GPa; nearer than this counts as reached
+CONTEST_TARGETS = [3.0, 3.5, 4.0, 4.5, 5.0]  # GPa, of the paper's seven those well within the generator's reach
 
 
 class Protocol(StrEnum):
@@ -117,6 +118,43 @@ def evolve(
         f"{history.best_hardness:.3f} GPa for a target of {target:g} GPa{missed}, "
         f"after {facts['generations']} generations and {facts['evaluations']:,} evaluations, in {out}"
     )
+
+
+@commands.command()
+def contest(
+    out: Annotated[Path, typer.Option(help="The .npz file to write, or to go on with.")],
+    target: Annotated[list[float] | None, typer.Option(help="GPa; may be given several times.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Searches of each method for each target.")] = 10,
+    evaluations: Annotated[int, typer.Option(min=10, help="Of each search.")] = 80,
+    tolerance: Annotated[float, typer.Option(min=0, help="A search this near to its target ends early, GPa.")] = 0.02,
+) -> None:
+    """Search by seven methods with equally many evaluations; may be killed, and goes on when called again."""
+    from enamel_lib.evolve import check_target
+
+    targets = target or CONTEST_TARGETS
+    for one in targets:
+        check_target(one)
+    console.load_keras()
+    from enamel_lib import contest as contests
+    from enamel_lib import designs, engines, generators, indenter
+
+    drawing, network = generators.load_generator(), indenter.load_indenter()
+    latent_dim = drawing.latent_dim
+    with console.steps("searching") as step:
+        found = contests.compare(
+            out,
+            drawing.generate,
+            designs.evaluator(engines.make_predictor(network)),
+            designs.slope(drawing.network, network, latent_dim=latent_dim),
+            latent_dim=latent_dim,
+            targets=targets,
+            seeds=seeds,
+            evaluations=evaluations,
+            tolerance=tolerance,
+            networks=contests.shipped_networks(),
+            progress=step,
+        )
+    typer.echo(f"{sum(map(len, found.values())):,} searches in {out}")
 
 
 def _check_reach(target: float, generate: "searches.Generate", evaluate: "searches.Evaluate", latent_dim: int) -> None:

@@ -12,6 +12,7 @@ DATA = ROOT / "data"
 RAW = DATA / "raw"  # the user's own files, read-only
 PROCESSED = DATA / "processed"  # generated, ignored by git
 MODELS = DATA / "models"  # shipped weights and their cards
+SEARCHES = DATA / "searches"  # shipped results of long searches
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"  # executed notebooks, benchmarks, manifests; ignored by git
