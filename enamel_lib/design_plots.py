@@ -74,9 +74,7 @@ def contest(curves: Mapping[str, np.ndarray], near: float) -> Figure:
             color=f"C{index}" if index < 6 else "black",
         )
     ax.axhline(near, color=PAPER_GREY, lw=0.8)
-    ax.text(
-        0.99, near, "reached", color=PAPER_GREY, size=8, ha="right", va="bottom", transform=ax.get_yaxis_transform()
-    )
+    ax.text(0.01, near, "reached", color=PAPER_GREY, size=8, ha="left", va="bottom", transform=ax.get_yaxis_transform())
     ax.set(xlabel="evaluations", ylabel="mean distance from target (GPa)", xlim=(0, None))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
