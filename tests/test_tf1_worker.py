@@ -66,7 +66,11 @@ class TestReference:
         assert (generator.generate(z)[::5] == generator.generate(expected["z"])).all()
 
     def test_an_evolution_goes_as_with_keras(self, reference):
-        """Generation by generation the same survivors, and their hardness to what a rounded pixel can change."""
+        """Generation by generation the same survivors, and their hardness to what a rounded pixel can change.
+
+        Under the other protocols some newcomers copy a member: which of two equal pictures survives then hangs on the
+        last bit of either TensorFlow, and differs from processor to processor.
+        """
         from enamel_lib.stylegan2 import import_snapshot
 
         generator, _ = reference
@@ -80,9 +84,9 @@ class TestReference:
             return 2 + pictures.mean(axis=(1, 2)) @ [0.012, 0.008, -0.004]
 
         settings = {"latent_dim": generator.latent_dim, "generations": 20}
-        for protocol in ("audited", "paper"):
-            ours = evolve.evolve(generator.generate, evaluate, 3.6, protocol=protocol, **settings)
-            theirs = evolve.evolve(keras_generate, evaluate, 3.6, protocol=protocol, **settings)
+        for seed in range(3):
+            ours = evolve.evolve(generator.generate, evaluate, 3.6, seed=seed, **settings)
+            theirs = evolve.evolve(keras_generate, evaluate, 3.6, seed=seed, **settings)
             np.testing.assert_array_equal(ours.born, theirs.born)
             np.testing.assert_array_equal(ours.operators, theirs.operators)
             np.testing.assert_allclose(ours.hardness, theirs.hardness, atol=1e-4)
