@@ -80,7 +80,7 @@ def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> N
         elif key in ("batch_size", "resolution"):
             good, wanted = isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0"
         elif key == "ada_target":
-            good, wanted = isinstance(value, int | float) and 0 <= value < 1, "0 or a number up to 1"
+            good, wanted = isinstance(value, int | float) and 0 <= value < 1, "0 or a number below 1"
         elif key == "path_weight":
             good, wanted = isinstance(value, int | float) and value >= 0, "0 or a number above"
         else:
