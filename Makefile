@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+HALVES := -n 2 --dist loadfile -p tests.workers
 TF1 := .venv-tf1
 TF1_PYTHONS = python3.6 python3.7 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.[67].*/bin/python3) \
 $(wildcard $(HOME)/*conda*/envs/*/bin/python3.[67]) $(wildcard /opt/*conda*/envs/*/bin/python3.[67])
@@ -30,11 +32,11 @@ figures: setup  ## run every notebook (default profile) and write figures/
 	@$(BIN)/enamel reproduce --profile default
 
 test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
-	@$(BIN)/python -m pytest
+	@$(PYTEST) $(HALVES)
 	@$(BIN)/enamel reproduce --profile quick
-	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
+	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) $(HALVES) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
-	@ENAMEL_OUTPUT_ROOT=build/nbval $(BIN)/python -m pytest tests/test_facts.py
+	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) tests/test_facts.py
 
 quick: setup  ## run every notebook small (quick profile, into build/)
 	@$(BIN)/enamel reproduce --profile quick

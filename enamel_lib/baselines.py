@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from enamel_lib import microstructure, pic
 
@@ -73,5 +74,7 @@ def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.nd
         return model.fit(features, labels, ridgecv__sample_weight=weights)
     if name == "trees":
         trees = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, min_samples_leaf=20, random_state=seed)
-        return trees.fit(features, labels, sample_weight=weights)
+        # on a thousand tiles two threads wait for each other longer than they work, and for minutes on a busy machine
+        with threadpool_limits(1, user_api="openmp"):
+            return trees.fit(features, labels, sample_weight=weights)
     raise ValueError(f"unknown regressor {name!r}: choose one of {', '.join(REGRESSORS)}")
