@@ -28,7 +28,7 @@ def evolving() -> Iterator[tuple[str, float, str, str]]:
     from enamel_lib import designs, engines, evolve, generators, indenter
 
     generator = generators.load_generator()
-    evaluate = designs.evaluator(engines.make_predictor(indenter.load_indenter(), batch_size=5))
+    evaluate = designs.evaluator(engines.make_predictor(indenter.load_indenter()))
     published = _published(generator)
 
     ticks = []
@@ -42,7 +42,7 @@ def evolving() -> Iterator[tuple[str, float, str, str]]:
     )
     ours = float(np.median(np.diff(ticks)))
     yield "evolution, authors' way", published, "s/generation", "two processes, 30 predictions one by one"
-    yield "evolution", ours, "s/generation", "5 newcomers in one batch"
+    yield "evolution", ours, "s/generation", "5 newcomers, one process"
     yield "evolution / authors' way", published / ours, "times", ""
     yield "250 generations of one target", 250 * ours, "s", f"from {OURS} generations"
 

@@ -47,11 +47,10 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     """
     found = []
     for tile in images.resize_all(pictures):
-        phi, gamma = pic.decode(tile)
-        for sign in (1, -1):
-            director = pic.to_director(phi, gamma, sign)
-            turn = simulate.local_misorientation(director, PIXEL_UM)
-            region = np.full(turn.shape, law.HEAD)
+        branches = [pic.to_director(*pic.decode(tile), sign) for sign in (1, -1)]
+        turn = simulate.local_misorientation(branches[0], PIXEL_UM)  # the branches mirror each other
+        region = np.full(turn.shape, law.HEAD)
+        for director in branches:
             cos_psi = pic.to_sample_frame(director)[..., 2]
             found.append(law.hardness(0.5, cos_psi, turn, region, pixel_size_um=PIXEL_UM).mean())
     return np.reshape(found, (-1, 2)).mean(axis=1)

@@ -27,7 +27,7 @@ class Predictor(ABC):
     size
         Side of a tile, px.
     batch_size
-        Tiles per call of the network; a last, smaller batch is padded.
+        Tiles per call of the network at most.
     weights_sha256
         Of all weights in order, as float32; the same in whichever file they are kept.
     """
@@ -58,16 +58,14 @@ class Predictor(ABC):
         """
         tiles = check_pixels(tiles, (None, self.size, self.size, 3))
         hardness = np.empty(len(tiles), np.float32)
-        batch = np.zeros((self.batch_size, *tiles.shape[1:]), tiles.dtype)
         for start in range(0, len(tiles), self.batch_size):
-            count = min(self.batch_size, len(tiles) - start)
-            batch[:count] = tiles[start : start + count]
-            hardness[start : start + count] = self._predict(batch)[:count]
+            batch = tiles[start : start + self.batch_size]
+            hardness[start : start + self.batch_size] = self._predict(batch)
         return hardness
 
     @abstractmethod
     def _predict(self, batch: np.ndarray) -> np.ndarray:
-        """Predict one full batch, uint8 or float32 in [0, 1]."""
+        """Predict `batch_size` tiles, or the last few: uint8 or float32 in [0, 1]."""
 
 
 class KerasPredictor(Predictor):
@@ -76,8 +74,9 @@ class KerasPredictor(Predictor):
     engine = "keras"
 
     def _predict(self, batch: np.ndarray) -> np.ndarray:
-        pixels = batch if batch.dtype == np.float32 else batch / np.float32(255)
-        return self._model.predict_on_batch(pixels)[:, 0]
+        pixels = np.zeros((self.batch_size, *batch.shape[1:]), np.float32)  # always so many: a new shape compiles anew
+        pixels[: len(batch)] = batch if batch.dtype == np.float32 else batch / np.float32(255)
+        return self._model.predict_on_batch(pixels)[: len(batch), 0]
 
 
 class OpenVinoPredictor(Predictor):
@@ -112,15 +111,15 @@ class OpenVinoPredictor(Predictor):
         except EngineError:
             self.block_step = None
         self._split = self.precision == "bfloat16"
-        self._tiles: dict[type, list[ov.CompiledModel]] = {}
+        self._tiles: dict[tuple[int, type], list[ov.CompiledModel]] = {}
         self._block: tuple[tuple, list[ov.CompiledModel]] | None = None
 
     def _predict(self, batch: np.ndarray) -> np.ndarray:
-        kind = batch.dtype.type
-        if kind not in self._tiles:
-            graphs = self._graphs.tile_graphs(self._model, self.batch_size, kind, split=self._split)
-            self._tiles[kind] = self._compile(graphs)
-        return _run(self._tiles[kind], batch)
+        count = self.batch_size if len(batch) == self.batch_size else 1  # the last few go one by one, not padded
+        key = count, batch.dtype.type
+        if key not in self._tiles:
+            self._tiles[key] = self._compile(self._graphs.tile_graphs(self._model, *key, split=self._split))
+        return np.concatenate([_run(self._tiles[key], batch[i : i + count]) for i in range(0, len(batch), count)])
 
     def predict_block(self, patch: np.ndarray, step: int) -> np.ndarray:
         """Predict all windows of a patch at once, computing what they share a single time.

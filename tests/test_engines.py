@@ -73,6 +73,16 @@ def test_batch_size_and_type_do_not_matter(small, picture, engine):
     assert one(tiles[:0]).shape == (0,)
 
 
+def test_the_last_few_tiles_are_not_padded_to_a_batch(small, picture, monkeypatch):
+    tiles = images.windows(picture, 44, 30)[0][:6]
+    expected = engines.OpenVinoPredictor(small, 1)(tiles)
+    predictor, computed = engines.OpenVinoPredictor(small, 4), []
+    run = engines._run
+    monkeypatch.setattr(engines, "_run", lambda graphs, batch: computed.append(len(batch)) or run(graphs, batch))
+    np.testing.assert_allclose(predictor(tiles), expected, atol=1e-5)
+    assert computed == [4, 1, 1]
+
+
 def test_a_block_of_the_indenter_equals_its_windows(indenter, picture):
     predictor = engines.OpenVinoPredictor(indenter, 1, precision="float32")
     assert predictor.block_step == 8
