@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from enamel_lib import designs, evolve, generator_metrics, generators, indenter, model_files, paths, runs, searches
-from enamel_lib.errors import ModelError
+from enamel_lib.errors import InputError, ModelError
 
 METHODS = ("audited GA", "paper GA", "released GA", "random", "CMA-ES", "MAP-Elites", "gradient")
 
@@ -58,17 +59,15 @@ class Found:
         return np.minimum.accumulate(np.abs(self.hardness - self.target))
 
 
-def contenders(latent_dim: int, target: float, slope: searches.Slope, **settings: Any) -> dict[str, searches.Sampling]:
-    """One search by every method; `settings` are those of `searches.Sampling`."""
-    given = (latent_dim, target)
-    each = [
-        *(Genetic(*given, method.split()[0], **settings) for method in METHODS[:3]),
-        searches.Sampling(*given, **settings),
-        searches.CmaEs(*given, **settings),
-        searches.MapElites(*given, **settings),
-        searches.Descent(*given, slope, **settings),
-    ]
-    return dict(zip(METHODS, each, strict=True))
+def contender(method: str, latent_dim: int, target: float, slope: searches.Slope, **settings: Any) -> searches.Sampling:
+    """A search by one of the `METHODS`; `settings` are those of `searches.Sampling`."""
+    match method.split():
+        case [protocol, "GA"]:
+            return Genetic(latent_dim, target, protocol, **settings)
+        case ["gradient"]:
+            return searches.Descent(latent_dim, target, slope, **settings)
+    kinds = {"random": searches.Sampling, "CMA-ES": searches.CmaEs, "MAP-Elites": searches.MapElites}
+    return kinds[method](latent_dim, target, **settings)
 
 
 def compare(
@@ -82,6 +81,7 @@ def compare(
     seeds: int,
     evaluations: int,
     tolerance: float = 0.0,
+    methods: Sequence[str] = METHODS,
     networks: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, list[Found]]:
@@ -100,6 +100,8 @@ def compare(
         A search that is nearer to its target than this ends early, GPa.
     networks
         What tells the generator and the indenter from others, for the file.
+    methods
+        Of `METHODS`.
     progress
         Called with the seeds done and to be done.
 
@@ -112,7 +114,11 @@ def compare(
     ------
     ModelError
         If the file is damaged, or of other settings.
+    InputError
+        If a method is unknown.
     """
+    if unknown := set(methods) - set(METHODS):
+        raise InputError(f"method {', '.join(unknown)} is unknown; choose from {', '.join(METHODS)}")
     settings = {"evaluations": evaluations, "tolerance": tolerance}
     identity = {"targets": list(targets), **settings, **networks}
     about: dict[str, Any] = {**identity, "searches": []}
@@ -120,21 +126,22 @@ def compare(
     if path.exists():
         about, arrays = runs.read_checkpoint(path)
         runs.must_be_of(path, about, identity)
-    searched = {seed for _, _, seed in about["searches"]}
     for seed in range(seeds):
         progress(seed, seeds)
-        if seed in searched:
-            continue
         each = {
-            (method, target, seed): search
+            (method, target, seed): contender(method, latent_dim, target, slope, seed=seed, **settings)
             for target in targets
-            for method, search in contenders(latent_dim, target, slope, seed=seed, **settings).items()
+            for method in methods
+            if [method, target, seed] not in about["searches"]
         }
+        if not each:
+            continue
         searches.run(list(each.values()), generate, evaluate)
-        about["searches"] += each
+        about["searches"] += map(list, each)
         arrays["hardness"] += [search.hardness for search in each.values()]
         arrays["code"] += [search.best_code.astype(np.float32) for search in each.values()]
         runs.write_checkpoint(path, about, arrays)
+    progress(seeds, seeds)
     return load(path)[0]
 
 
@@ -158,7 +165,7 @@ def load(path: Path) -> tuple[dict[str, list[Found]], dict[str, Any]]:
     found: dict[str, list[Found]] = {method: [] for method in METHODS}
     for (method, target, _), hardness, code in zip(about.pop("searches"), *arrays.values(), strict=True):
         found[method].append(Found(target, hardness, code))
-    return found, about
+    return {method: each for method, each in found.items() if each}, about
 
 
 def scores(
@@ -178,19 +185,23 @@ def scores(
     Returns
     -------
     pandas.DataFrame
-        `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share), `evaluations` (mean
-        spent), `diversity` (`designs.diversity`), `novelty` (mean distance of the nearest known picture, same measure),
+        `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share), `low` and `high` (its
+        95 % interval by Wilson, as if all searches were equally hard), `evaluations` (mean spent), `diversity`
+        (`designs.diversity`), `novelty` (mean distance of the nearest known picture, same measure),
         `law` (GPa that the law's hardness rises per GPa asked for; 1 would be obedience).
     """
     rows = {}
     for method, each in found.items():
         off = np.array([search.off[-1] for search in each])
+        interval = stats.binomtest(int((off < near).sum()), len(off)).proportion_ci(method="wilson")
         pictures = generate(np.stack([search.best_code for search in each]))
         asked = np.array([search.target for search in each])
         rows[method] = {
             "error": off.mean(),
             "worst": off.max(),
             "success": np.mean(off < near),
+            "low": interval.low,
+            "high": interval.high,
             "evaluations": np.mean([len(search.hardness) for search in each]),
             "diversity": designs.diversity(pictures),
             "novelty": generator_metrics.nearest(pictures, known)[1].mean(),
@@ -208,9 +219,24 @@ def progress(found: Mapping[str, Sequence[Found]]) -> dict[str, np.ndarray]:
     }
 
 
-def success(found: Mapping[str, Sequence[Found]], method: str, near: float = 0.05) -> dict[float, float]:
-    """Target -> share of the searches of a method that came nearer to it than `near` GPa."""
-    rates: dict[float, list[bool]] = {}
-    for search in found[method]:
-        rates.setdefault(search.target, []).append(bool(search.off[-1] < near))
-    return {target: float(np.mean(reached)) for target, reached in sorted(rates.items())}
+def by_target(each: Sequence[Found], *, near: float = 0.05) -> pd.DataFrame:
+    """How the searches of one method fared, target by target, in GPa.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `success` (share that came nearer than `near`), `error` (mean distance of the best), `worst` (the largest),
+        `evaluations` (median spent), in rows by target.
+    """
+    rows = pd.DataFrame(
+        [(search.target, search.off[-1], len(search.hardness)) for search in each], columns=["target", "off", "spent"]
+    )
+    groups = rows.assign(success=rows["off"] < near).groupby("target")
+    return pd.DataFrame(
+        {
+            "success": groups["success"].mean(),
+            "error": groups["off"].mean(),
+            "worst": groups["off"].max(),
+            "evaluations": groups["spent"].median(),
+        }
+    )

@@ -127,8 +127,9 @@ def contest(
     seeds: Annotated[int, typer.Option(min=1, help="Searches of each method for each target.")] = 10,
     evaluations: Annotated[int, typer.Option(min=10, help="Of each search.")] = 80,
     tolerance: Annotated[float, typer.Option(min=0, help="A search this near to its target ends early, GPa.")] = 0.02,
+    method: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
 ) -> None:
-    """Search by seven methods with equally many evaluations; may be killed, and goes on when called again."""
+    """Search by several methods with equally many evaluations; may be killed, and goes on when called again."""
     from enamel_lib.evolve import check_target
 
     targets = target or CONTEST_TARGETS
@@ -151,6 +152,7 @@ def contest(
             seeds=seeds,
             evaluations=evaluations,
             tolerance=tolerance,
+            methods=method or contests.METHODS,
             networks=contests.shipped_networks(),
             progress=step,
         )

@@ -6,7 +6,7 @@ from test_evolve import LATENT, evaluate, generate
 from test_searches import slope
 
 from enamel_lib import contest, designs, generators, paths, searches
-from enamel_lib.errors import ModelError
+from enamel_lib.errors import InputError, ModelError
 
 SETTINGS = {"latent_dim": LATENT, "targets": [3.7, 4.3], "seeds": 2, "evaluations": 73}
 
@@ -43,13 +43,24 @@ def test_a_contest_goes_on_where_it_was_stopped(found, tmp_path):
         contest.compare(path, generate, evaluate, slope, **SETTINGS | {"evaluations": 74})
 
 
+def test_some_of_the_methods_search_as_among_all(found, tmp_path):
+    path, few = tmp_path / "found.npz", ("random", "gradient")
+    some = contest.compare(path, generate, evaluate, slope, **SETTINGS, methods=few)
+    assert tuple(some) == few
+    for method in few:
+        assert [one.hardness.tolist() for one in some[method]] == [one.hardness.tolist() for one in found[method]]
+    assert tuple(contest.compare(path, generate, evaluate, slope, **SETTINGS)) == contest.METHODS
+    with pytest.raises(InputError, match="method luck is unknown; choose from audited GA, "):
+        contest.compare(path, generate, evaluate, slope, **SETTINGS, methods=["luck"])
+
+
 def test_a_contest_that_is_not_there_is_missed(tmp_path):
     with pytest.raises(ModelError, match="enamel contest"):
         contest.load(tmp_path / "found.npz")
 
 
 def test_the_genetic_algorithm_is_the_one_that_evolves():
-    search = contest.contenders(LATENT, 3.7, slope, evaluations=73)["audited GA"]
+    search = contest.contender("audited GA", LATENT, 3.7, slope, evaluations=73)
     searches.run([search], generate, evaluate)
     history = search.population.history()
     assert len(history.hardness) - 1 == 12  # 10 and 12 times 5 of the 73; the last three do not compete
@@ -63,6 +74,7 @@ def test_scores(found):
         off = [abs(search.hardness - search.target).min() for search in each]
         assert table.loc[method, "error"] == pytest.approx(np.mean(off))
         assert table.loc[method, "success"] == np.mean(np.array(off) < 0.05)
+        assert 0 <= table.loc[method, "low"] <= table.loc[method, "success"] <= table.loc[method, "high"] <= 1
     codes = np.stack([search.best_code for search in found["random"]])
     assert table.loc["random", "diversity"] == pytest.approx(designs.diversity(generate(codes)))
     assert (table["novelty"] > 0).all()
@@ -78,26 +90,32 @@ def test_progress_never_goes_back_and_ends_at_the_error(found):
 
 
 def test_who_is_near_enough_stops(found):
-    for search in contest.contenders(LATENT, 4.0, slope, evaluations=73, tolerance=0.05).values():
+    for method in contest.METHODS:
+        search = contest.contender(method, LATENT, 4.0, slope, evaluations=73, tolerance=0.05)
         searches.run([search], generate, evaluate)
         off = np.abs(search.hardness - 4.0)
         assert len(off) < 73
         assert off[-5:].min() < 0.05 or off[-10:].min() < 0.05
 
 
-def test_rates_of_success_by_target():
+def test_searches_target_by_target():
     found = [contest.Found(target, np.array(hardness), np.zeros(2)) for target, *hardness in (
         (4.0, 3.0, 3.96), (4.0, 4.2, 4.1), (3.0, 3.01, 3.5))]  # fmt: skip
-    assert contest.success({"random": found}, "random") == {3.0: 1.0, 4.0: 0.5}
+    table = contest.by_target(found)
+    assert table.index.tolist() == [3.0, 4.0]
+    assert table["success"].tolist() == [1.0, 0.5]
+    np.testing.assert_allclose(table[["error", "worst"]], [[0.01, 0.01], [0.07, 0.1]])
+    assert table["evaluations"].tolist() == [2, 2]
 
 
-def test_the_shipped_contest_is_that_of_the_shipped_networks():
-    found, about = contest.load(paths.SEARCHES / "contest.npz")
+@pytest.mark.parametrize("name", ["contest", "evolution"])
+def test_the_shipped_searches_are_those_of_the_shipped_networks(name):
+    found, about = contest.load(paths.SEARCHES / f"{name}.npz")
     assert contest.shipped_networks().items() <= about.items()
     assert {tuple(search.target for search in each) for each in found.values()} == {
-        tuple(search.target for search in found["random"])
+        tuple(search.target for search in found["audited GA"])
     }
-    assert {search.target for search in found["random"]} == set(about["targets"])
+    assert {search.target for search in found["audited GA"]} == set(about["targets"])
     latent_dim, size = generators.load_generator().latent_dim, about["evaluations"]
     for search in (search for each in found.values() for search in each):
         assert search.best_code.shape == (latent_dim,)

@@ -13,6 +13,7 @@ from enamel_lib import paths
 
 RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
 SEARCHED = {"07", "08"}  # a search amplifies rounding: on another processor it ends at other designs
+ASCENT = {"03"}  # so does gradient ascent: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation
 COMMITTED = sorted((paths.FIGURES / "facts").glob("*.json"))
 
 
@@ -28,6 +29,7 @@ def test_a_rerun_gives_the_committed_facts(path):
         if path.stem in SEARCHED:
             assert isinstance(again, type(value)), name
         elif isinstance(value, float | int) and not isinstance(value, bool):
-            assert math.isclose(value, again, rel_tol=0.03, abs_tol=0.01), f"{name}: {again}, committed {value}"
+            absolute = 0.05 if path.stem in ASCENT else 0.01
+            assert math.isclose(value, again, rel_tol=0.03, abs_tol=absolute), f"{name}: {again}, committed {value}"
         else:
             assert value == again, name
