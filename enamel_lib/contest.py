@@ -118,7 +118,7 @@ def compare(
         If a method is unknown.
     """
     if unknown := set(methods) - set(METHODS):
-        raise InputError(f"method {', '.join(unknown)} is unknown; choose from {', '.join(METHODS)}")
+        raise InputError(f"method {', '.join(sorted(unknown))} is unknown; choose from {', '.join(METHODS)}")
     settings = {"evaluations": evaluations, "tolerance": tolerance}
     identity = {"targets": list(targets), **settings, **networks}
     about: dict[str, Any] = {**identity, "searches": []}
