@@ -86,7 +86,9 @@ def generate(
 
 @commands.command(name="import-generator")
 def import_generator(
-    snapshot: Annotated[Path, typer.Argument(metavar="PKL", help="network-snapshot-*.pkl of NVIDIA's code.")],
+    snapshot: Annotated[
+        Path, typer.Argument(metavar="PKL", help="network-snapshot-*.pkl of NVIDIA's TensorFlow or PyTorch code.")
+    ],
     out: Annotated[Path, typer.Option(help="The .keras file to write, with a card beside it.")],
     force: console.Force = False,
 ) -> None:

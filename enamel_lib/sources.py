@@ -71,7 +71,11 @@ def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
     if any((paths.RAW / name).exists() for name in (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)):
         return paths.RAW
     if not (SIMULATED / MANIFEST).exists():
-        simulate_sources(SIMULATED, progress=progress)
+        try:
+            simulate_sources(SIMULATED, progress=progress)
+        except OSError:
+            if not (SIMULATED / MANIFEST).exists():  # or else another notebook, begun meanwhile, was done first
+                raise
     return SIMULATED
 
 

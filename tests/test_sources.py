@@ -150,6 +150,26 @@ def test_default_root_prefers_the_users_files(user_root, tmp_path, monkeypatch):
     assert made == [tmp_path / "simulated"]
 
 
+def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources.paths, "RAW", tmp_path / "none")
+    monkeypatch.setattr(sources, "SIMULATED", tmp_path / "simulated")
+
+    def slower(root, **_):
+        with sim._complete_or_absent(root):
+            root.mkdir()
+            (root / sim.MANIFEST).write_text("{}")  # the other one is done
+
+    def no_space(root, **_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(sources, "simulate_sources", no_space)
+    with pytest.raises(OSError, match="No space"):
+        sources.default_root()
+    monkeypatch.setattr(sources, "simulate_sources", slower)
+    assert sources.default_root() == tmp_path / "simulated"
+    assert [path.name for path in tmp_path.iterdir()] == ["simulated"]
+
+
 def test_user_files_load_without_places(user_root):
     loaded = sources.load_sources(user_root)
     assert loaded["accurate"].table.image.tolist() == ["a/1.png", "a/2.png"]
