@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from keras import ops
 
 from enamel_lib import paths, stylegan2
 from enamel_lib.errors import ModelError
-from enamel_lib.stylegan2 import snapshot
+from enamel_lib.stylegan2 import snapshot, torch_snapshot
 
+# Written by PyTorch 1.9 and NVIDIA's StyleGAN2-ADA, weights at random, without the sources that such files carry; and
+# what it draws and scores.
+ADA = Path(__file__).parent / "ada_pytorch" / "network-snapshot.pkl"
 FIXTURES = paths.SHARED / "stylegan2"
 SMALL = {"fmap_base": 64, "fmap_max": 6}
 
@@ -172,13 +176,6 @@ def test_a_file_cannot_change_the_next_import(write, states, tmp_path):
         stylegan2.import_snapshot(write(*states))
 
 
-def test_pytorch_snapshots_are_named(tmp_path):
-    path = tmp_path / "ada.pkl"
-    path.write_bytes(b"\x80\x02}X\x05\x00\x00\x00G_emactorch_utils.persistence\n_reconstruct_persistent_obj\n)Rs.")
-    with pytest.raises(ModelError, match=r"torch_utils\.persistence\._reconstruct_persistent_obj.*TensorFlow snapshot"):
-        stylegan2.import_snapshot(path)
-
-
 def test_truncated_files(write, states):
     path = write(*states)
     content = path.read_bytes()
@@ -213,7 +210,7 @@ def test_a_missing_file(tmp_path):
         (lambda s: s[1]["variables"].append(("more", np.zeros(3))), "variable more is unknown"),
         (lambda s: s[0]["variables"].__setitem__(0, ("dlatent_avg", np.zeros(3))), "dlatent_avg has shape"),
         (lambda s: s[0]["variables"].__setitem__(0, ("dlatent_avg", np.array([{}] * 7))), "'O8'"),
-        (lambda s: s[0]["variables"].__setitem__(0, ("dlatent_avg", np.full(7, np.nan))), "dlatent_avg.*finite"),
+        (lambda s: s[0]["variables"].__setitem__(0, ("dlatent_avg", np.full(7, np.nan))), "dlatent_avg is not finite"),
         (lambda s: s[0].update(variables=5), "no StyleGAN2 snapshot"),
         (lambda s: s[0].update(components={}), "ToRGB|mapping"),
         (lambda s: s[0]["components"]["mapping"]["variables"].append(("LabelEmbed/weight", np.zeros((2, 5)))), "ADA"),
@@ -224,3 +221,95 @@ def test_networks_that_do_not_fit(write, states, spoil, message):
     spoil(states)
     with pytest.raises(ModelError, match=message):
         stylegan2.import_snapshot(write(*states))
+
+
+def test_pytorch_networks_compute_the_same():
+    expected = np.load(ADA.with_name("expected.npz"))
+    g, d, average = stylegan2.import_snapshot(ADA)
+    for name, network in (("G", g), ("G_ema", average)):
+        for psi in (1, 0.5):
+            images = ops.convert_to_numpy(network(expected["z"], psi=psi)).transpose(0, 3, 1, 2)
+            np.testing.assert_allclose(images, expected[f"{name}_psi_{psi}"], rtol=0, atol=5e-5)
+    scores = ops.convert_to_numpy(d(expected["G_psi_1"].transpose(0, 2, 3, 1)))
+    np.testing.assert_allclose(scores, expected["scores"], rtol=0, atol=1e-5)
+    assert d.options["group"] == 2
+
+
+def test_damaged_pytorch_files(tmp_path):
+    content, path = ADA.read_bytes(), tmp_path / "ada.pkl"
+    for share in (0.001, 0.1, 0.5, 0.9, 0.9999):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ModelError, match=r"ada\.pkl is damaged, or no StyleGAN2 snapshot"):
+            stylegan2.import_snapshot(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "refused"),
+    [
+        (b"torch.storage\n", b"torch.strange\n", r"torch\.strange\._load_from_bytes"),
+        (b"torch\nFloatStorage", b"torch\nFlowtStorage", r"torch\.FlowtStorage"),  # in the files within the file
+        (b"torch\nFloatStorage", b"posix\nFloatStorage", r"posix\.FloatStorage"),
+    ],
+)
+def test_other_names_in_pytorch_files_are_refused(tmp_path, name, other, refused):
+    (tmp_path / "ada.pkl").write_bytes(ADA.read_bytes().replace(name, other))
+    with pytest.raises(ModelError, match=rf"ada\.pkl asks for {refused}, .*refused"):
+        stylegan2.import_snapshot(tmp_path / "ada.pkl")
+
+
+def test_code_in_a_storage_is_refused_and_not_run(tmp_path):
+    with pytest.raises(torch_snapshot.Refused, match=r"posix\.system"):
+        torch_snapshot._storage(pickle.dumps(Runs(os.system, f"touch {tmp_path / 'trace'}"), 2))
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_tensor_is_a_stretch_of_its_storage():
+    storage = np.arange(12, dtype="f4")
+    np.testing.assert_array_equal(torch_snapshot._tensor(storage, 1, (2, 3), (1, 4)), [[1, 5, 9], [2, 6, 10]])
+    assert torch_snapshot._tensor(storage, 7, (), ()) == 7
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "stride"),
+    [
+        (12, (), ()),
+        (-1, (2,), (1,)),
+        (0, (13,), (1,)),
+        (1, (3, 4), (4, 1)),
+        (0, (2,), (-1,)),
+        (0, (2**40,), (0,)),
+        (0, (2, 2), (2**62, 2**62)),
+    ],
+)
+def test_a_tensor_beyond_its_storage_is_refused(offset, size, stride):
+    with pytest.raises(ValueError, match="beyond its storage"):
+        torch_snapshot._tensor(np.zeros(12, "f4"), offset, size, stride)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "value", "message"),
+    [
+        ("", "c_dim", 3, "labels"),
+        ("synthesis.b8", "architecture", "resnet", "synthesis.b8: architecture='resnet'"),
+        ("synthesis.b8.conv0", "activation", "relu", "activation='relu'"),
+        ("synthesis.b8.conv0", "use_noise", False, "use_noise=False"),
+        ("mapping.fc0", "bias_gain", 1, "bias_gain=1"),
+    ],
+)
+def test_pytorch_networks_that_are_not_supported(path, key, value, message):
+    network = snapshot._load(ADA)["G"]
+    dict(network.named())[path].content[key] = value
+    with pytest.raises(ModelError, match=message):
+        torch_snapshot.contents(network, "skip")
+
+
+def test_other_tensors_in_pytorch_networks():
+    network = snapshot._load(ADA)["G"]
+    synthesis = dict(network.named())["synthesis"]
+    synthesis.content["_buffers"]["more"] = np.zeros(2, np.float32)
+    with pytest.raises(ModelError, match=r"variable synthesis\.more is unknown"):
+        snapshot._generator(network)
+    synthesis.content["_buffers"] = {}
+    synthesis.content["_modules"]["b8"].content["_buffers"]["resample_filter"] = np.eye(4, dtype=np.float32)
+    with pytest.raises(ModelError, match=r"filter of synthesis\.b8"):
+        snapshot._generator(network)

@@ -1,4 +1,4 @@
-"""Read networks that NVIDIA's TensorFlow code saved, without TensorFlow 1 and without running anything in the file."""
+"""Read networks that NVIDIA's code saved, without TensorFlow 1 or PyTorch and without running anything in the file."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from enamel_lib.errors import ModelError
-from enamel_lib.stylegan2 import networks
+from enamel_lib.stylegan2 import networks, torch_snapshot
 
 NUMBERS = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
 VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
@@ -33,7 +33,7 @@ FIXED |= {"normalize_latents": True, "use_noise": True}
 def import_snapshot(
     path: str | os.PathLike,
 ) -> tuple[networks.Generator, networks.Discriminator, networks.Generator]:
-    """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow.
+    """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow or PyTorch.
 
     Nothing in the file is executed: of the names it may ask for, all stand for inert substitutes, and every other is
     refused.
@@ -56,8 +56,12 @@ def import_snapshot(
     """
     path = Path(path)
     saved = _load(path)
-    if not (isinstance(saved, tuple) and len(saved) == 3 and all(hasattr(part, "static_kwargs") for part in saved)):
-        raise ModelError(f"{path} is no StyleGAN2 snapshot: it does not hold the three networks G, D and Gs")
+    if isinstance(saved, dict):
+        saved = tuple(saved.get(name) for name in ("G", "D", "G_ema"))
+    if not (isinstance(saved, tuple) and len(saved) == 3 and all(map(_is_network, saved))):
+        raise ModelError(
+            f"{path} is no StyleGAN2 snapshot: it does not hold three networks, G, D and Gs (in PyTorch's G_ema)"
+        )
     made = []
     for network, convert in zip(saved, (_generator, _discriminator, _generator), strict=True):
         try:
@@ -67,10 +71,6 @@ def import_snapshot(
         except Exception as error:  # whatever the converter stumbles over in a file that holds anything else
             raise ModelError(f"{path} is no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
     return tuple(made)
-
-
-class _Refused(Exception):
-    """A file asked for a name outside the closed list."""
 
 
 class _Numbers:
@@ -99,7 +99,7 @@ class _Array:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows five names. What they stand for is made anew for each file, so that a file cannot change them for good."""
+    """Knows a dozen names. What they stand for is made anew for each file, so that a file cannot change it for good."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
@@ -119,11 +119,11 @@ class _Unpickler(pickle.Unpickler):
             ("numpy.core.multiarray", "scalar"): scalar,
             ("numpy", "ndarray"): None,  # only handed to _reconstruct
             ("numpy", "dtype"): dtype,
-        }
+        } | torch_snapshot.known_names()
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._known:
-            raise _Refused(f"{module}.{name}")
+            raise torch_snapshot.Refused(f"{module}.{name}")
         return self._known[module, name]
 
     def persistent_load(self, key: Any) -> Any:
@@ -136,13 +136,14 @@ def _load(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _Unpickler(file).load()
-    except _Refused as refused:
-        hint = "; export it as a TensorFlow snapshot" if "torch" in str(refused) else ""
-        raise ModelError(
-            f"{path} asks for {refused}, which no StyleGAN2 snapshot of TensorFlow needs: refused{hint}"
-        ) from None
+    except torch_snapshot.Refused as refused:
+        raise ModelError(f"{path} asks for {refused}, which no StyleGAN2 snapshot needs: refused") from None
     except Exception as error:  # a damaged pickle can raise anything
         raise ModelError(f"{path} is damaged, or no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
+
+
+def _is_network(part: Any) -> bool:
+    return isinstance(part, torch_snapshot.Module) or hasattr(part, "static_kwargs")
 
 
 def _generator(network: Any) -> networks.Generator:
@@ -190,6 +191,8 @@ def _discriminator(network: Any) -> networks.Discriminator:
 
 def _contents(network: Any, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give values by name, those of the parts under the part's name, and the arguments, all of them known."""
+    if isinstance(network, torch_snapshot.Module):
+        return torch_snapshot.contents(network, architecture)
     if network.version not in VERSIONS:
         raise ModelError(f"version {network.version} of the format is unknown")
     arguments, known = dict(network.static_kwargs), FIXED | {"architecture": architecture}
@@ -199,8 +202,6 @@ def _contents(network: Any, architecture: str) -> tuple[dict[str, np.ndarray], d
     values = {}
     for name, value in network.variables:
         values[name] = np.asarray(getattr(value, "value", value), np.float32)
-        if not (values[name].size and np.isfinite(values[name]).all()):
-            raise ModelError(f"variable {name} is empty, or not finite")
     for part, content in network.components.items():
         of_part, its_arguments = _contents(content, architecture)
         values |= {f"{part}/{name}": value for name, value in of_part.items()}
@@ -246,6 +247,8 @@ def _fill(names: Names, values: dict[str, np.ndarray]) -> None:
             value = value.transpose(0, 2, 3, 1)  # images; kernels have the channels last already
         if value.shape != tuple(variable.shape):
             raise ModelError(f"variable {name} has shape {value.shape}, but must have {tuple(variable.shape)}")
+        if not np.isfinite(value).all():
+            raise ModelError(f"variable {name} is not finite")
         variable.assign(value)
     if left:
         raise ModelError(f"variable {next(iter(left))} is unknown")
