@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from enamel_lib import engines, images, indenter, paths, reference, report, tf1_client
+from enamel_lib import engines, generators, images, indenter, model_files, paths, reference, report, tf1_client
 from enamel_lib.errors import EnamelError
 
 PACKAGES = (*report.RECORDED_PACKAGES, "papermill", "nbval", "jupyterlab")
@@ -46,15 +46,18 @@ def _packages() -> Iterator[Row]:
 
 def _models_and_engines() -> Iterator[Row]:
     model = None
-    names = sorted(card.stem for card in paths.MODELS.glob("*.json"))
-    if not names:
+    files = sorted(card.with_suffix(".keras") for card in paths.MODELS.glob("*.json"))
+    if not files:
         yield "models", False, f"none in {paths.MODELS}; enamel train makes one"
-    for name in names:
+    for path in files:
         try:
-            model = indenter.load_indenter(name)
-            yield name, True, "weights match their card"
+            if "network" in model_files.read_card(path):  # as only generators have it
+                generators.load_network(path)
+            else:
+                model = indenter.load_indenter(path)
+            yield path.stem, True, "weights match their card"
         except EnamelError as error:
-            yield name, False, str(error)
+            yield path.stem, False, str(error)
     model = model or indenter.build_indenter()
     tile = np.zeros((1, images.TILE, images.TILE, 3), np.uint8)
     for engine in ("keras", "openvino"):
