@@ -10,9 +10,11 @@ theta' from the surface normal. As in the paper, phi' is folded to 180 degrees, 
 sides are one.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from enamel_lib import pic
 from enamel_lib.errors import InputError
@@ -231,14 +233,27 @@ def profiles(
     if len(members) < 2:
         raise InputError("a permutation band needs tiles of two or more maps, not of one")
     counts, sums = table(numbers, saliency)
-    rng = np.random.default_rng(seed)
-    exchanged = []
-    for _ in range(permutations):
-        partner = np.empty(len(groups), np.int64)
-        for own, other in zip(members, rng.permutation(len(members)), strict=True):
-            partner[own] = np.resize(members[other], len(own))
-        exchanged.append(table(numbers, saliency[partner])[1])
-    return {angle: _profile(angle, counts, sums, np.stack(exchanged)) for angle in ANGLES}
+    pairs, rng = _pair_sums(numbers, saliency, members), np.random.default_rng(seed)
+    maps = np.arange(len(members))
+    exchanged = np.stack([pairs[maps, rng.permutation(maps)].sum(axis=0) for _ in range(permutations)])
+    return {angle: _profile(angle, counts, sums, exchanged) for angle in ANGLES}
+
+
+def _pair_sums(numbers: np.ndarray, saliency: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+    """Sums of `table` for the tiles of each map under the saliency of each other, `(M, M, 120, 60)`.
+
+    There are fewer pairs of maps than maps in all exchanges, and a tile's cells serve all its partners at once.
+    """
+    pixels = math.prod(numbers.shape[1:])
+    sums = np.zeros((len(members), CELLS[0] * CELLS[1] + 1, len(members)))
+    for place in range(max(map(len, members))):
+        partners = saliency[[tiles[place % len(tiles)] for tiles in members]].reshape(len(members), pixels)
+        partners = np.ascontiguousarray(partners.T, float)
+        for own, tiles in enumerate(members):
+            if place < len(tiles):
+                where = numbers[tiles[place]].ravel(), np.arange(pixels)
+                sums[own] += sparse.csr_array((np.ones(pixels), where), (sums.shape[1], pixels)) @ partners
+    return sums[:, :-1].swapaxes(1, 2).reshape(len(members), len(members), *CELLS)
 
 
 def _profile(angle: str, counts: np.ndarray, sums: np.ndarray, exchanged: np.ndarray) -> Profile:
