@@ -5,7 +5,7 @@ import pytest
 from test_evolve import LATENT, evaluate, generate
 from test_searches import slope
 
-from enamel_lib import contest, designs, generators, paths, searches
+from enamel_lib import contest, designs, engines, evolve, generators, indenter, paths, searches
 from enamel_lib.errors import InputError, ModelError
 
 SETTINGS = {"latent_dim": LATENT, "targets": [3.7, 4.3], "seeds": 2, "evaluations": 73}
@@ -120,3 +120,12 @@ def test_the_shipped_searches_are_those_of_the_shipped_networks(name):
     for search in (search for each in found.values() for search in each):
         assert search.best_code.shape == (latent_dim,)
         assert search.off[-1] < about["tolerance"] or len(search.hardness) == size
+
+
+def test_the_shipped_evolutions_are_those_of_the_shipped_networks():
+    generator, targets = generators.load_generator(), np.arange(3.0, 6.01, 0.5).tolist()
+    stored = paths.SEARCHES / "fig5.npz"
+    histories = evolve.evolve(None, None, targets, latent_dim=generator.latent_dim, checkpoint=stored)
+    pictures = generator.generate(np.stack([history.best_code for history in histories]))
+    read = designs.evaluator(engines.make_predictor(indenter.load_indenter()))(pictures)
+    np.testing.assert_allclose(read, [history.best_hardness for history in histories], atol=0.02)

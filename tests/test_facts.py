@@ -12,8 +12,9 @@ import pytest
 from enamel_lib import paths
 
 RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
-SEARCHED = {"07", "08"}  # a search amplifies rounding: on another processor it ends at other designs
-ASCENT = {"03"}  # so does gradient ascent: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation
+ASCENT = {
+    "03"
+}  # gradient ascent amplifies rounding: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation
 COMMITTED = sorted((paths.FIGURES / "facts").glob("*.json"))
 
 
@@ -26,9 +27,7 @@ def test_a_rerun_gives_the_committed_facts(path):
     for name, fact in committed.items():
         value, again = fact.pop("value"), rerun[name].pop("value")
         assert rerun[name] == fact, name
-        if path.stem in SEARCHED:
-            assert isinstance(again, type(value)), name
-        elif isinstance(value, float | int) and not isinstance(value, bool):
+        if isinstance(value, float | int) and not isinstance(value, bool):
             absolute = 0.05 if path.stem in ASCENT else 0.01
             assert math.isclose(value, again, rel_tol=0.03, abs_tol=absolute), f"{name}: {again}, committed {value}"
         else:
