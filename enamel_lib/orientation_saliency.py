@@ -10,15 +10,12 @@ theta' from the surface normal. As in the paper, phi' is folded to 180 degrees, 
 sides are one.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
-from enamel_lib import pic
+from enamel_lib import pic, sanity
 from enamel_lib.errors import InputError
-from enamel_lib.sanity import rank_correlation
 
 BIN_DEG = 3.0
 PHI_BINS, THETA_BINS = 60, 30
@@ -208,8 +205,7 @@ def profiles(
 ) -> dict[str, Profile]:
     """Mean saliency given the orientation, for both angles, with a permutation band.
 
-    Tiles of one map are alike, so whole maps exchange their saliency maps; a map with fewer tiles than its partner's
-    gets the first of them, one with more gets them again.
+    Tiles of one map are alike, so whole maps exchange their saliency maps (`sanity.exchanged_sums`).
 
     Parameters
     ----------
@@ -229,31 +225,12 @@ def profiles(
     dict
         By angle, "phi" and "theta".
     """
-    members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-    if len(members) < 2:
-        raise InputError("a permutation band needs tiles of two or more maps, not of one")
     counts, sums = table(numbers, saliency)
-    pairs, rng = _pair_sums(numbers, saliency, members), np.random.default_rng(seed)
-    maps = np.arange(len(members))
-    exchanged = np.stack([pairs[maps, rng.permutation(maps)].sum(axis=0) for _ in range(permutations)])
+    exchanged = sanity.exchanged_sums(
+        numbers, saliency, groups, CELLS[0] * CELLS[1] + 1, permutations=permutations, seed=seed
+    )
+    exchanged = exchanged[:, :-1].reshape(-1, *CELLS)
     return {angle: _profile(angle, counts, sums, exchanged) for angle in ANGLES}
-
-
-def _pair_sums(numbers: np.ndarray, saliency: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
-    """Sums of `table` for the tiles of each map under the saliency of each other, `(M, M, 120, 60)`.
-
-    There are fewer pairs of maps than maps in all exchanges, and a tile's cells serve all its partners at once.
-    """
-    pixels = math.prod(numbers.shape[1:])
-    sums = np.zeros((len(members), CELLS[0] * CELLS[1] + 1, len(members)))
-    for place in range(max(map(len, members))):
-        partners = saliency[[tiles[place % len(tiles)] for tiles in members]].reshape(len(members), pixels)
-        partners = np.ascontiguousarray(partners.T, float)
-        for own, tiles in enumerate(members):
-            if place < len(tiles):
-                where = numbers[tiles[place]].ravel(), np.arange(pixels)
-                sums[own] += sparse.csr_array((np.ones(pixels), where), (sums.shape[1], pixels)) @ partners
-    return sums[:, :-1].swapaxes(1, 2).reshape(len(members), len(members), *CELLS)
 
 
 def _profile(angle: str, counts: np.ndarray, sums: np.ndarray, exchanged: np.ndarray) -> Profile:
@@ -267,7 +244,7 @@ def _profile(angle: str, counts: np.ndarray, sums: np.ndarray, exchanged: np.nda
         np.where(enough, marginal(each, angle) / np.maximum(pixels, 1), np.nan) for each in (sums, *exchanged)
     )
     low, high = np.quantile(others, (0.025, 0.975), axis=0)
-    correlations = rank_correlation(np.stack([mean, *others])[:, enough], frequency[enough])
+    correlations = sanity.rank_correlation(np.stack([mean, *others])[:, enough], frequency[enough])
     return Profile(
         (edges[1:] + edges[:-1]) / 2,
         share,

@@ -4,11 +4,12 @@ Sources: Adebayo 2018 (arXiv 1810.03292) for randomised weights and labels; Pets
 deletion and insertion.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage, sparse, stats
 
 from enamel_lib import metrics
 from enamel_lib.errors import InputError
@@ -107,6 +108,48 @@ def random_maps(shape: tuple[int, int, int], *, seed: int = 0) -> np.ndarray:
         .repeat(CELL, 1)
         .repeat(CELL, 2)
     )
+
+
+def exchanged_sums(
+    bins: np.ndarray, maps: np.ndarray, groups: np.ndarray, size: int, *, permutations: int = 99, seed: int = 0
+) -> np.ndarray:
+    """Sum maps by bin after groups of tiles exchanged their maps at random.
+
+    A group with fewer tiles than its partner gets the first of the partner's maps, one with more gets them again.
+
+    Parameters
+    ----------
+    bins
+        `(N, H, W)`, the bin of each pixel, 0 to `size` - 1.
+    maps
+        `(N, H, W)`.
+    groups
+        `(N,)`, the group of each tile; two or more.
+    permutations
+        Random exchanges.
+    seed
+        Of the exchanges.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(permutations, size)`.
+    """
+    members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    if len(members) < 2:
+        raise InputError("a permutation band needs tiles of two or more maps, not of one")
+    # first for every pair of groups, of which there are fewer than groups in all exchanges
+    count, pixels = len(members), math.prod(bins.shape[1:])
+    pairs = np.zeros((count, size, count))
+    for place in range(max(map(len, members))):
+        partners = maps[[tiles[place % len(tiles)] for tiles in members]].reshape(count, pixels)
+        partners = np.ascontiguousarray(partners.T, float)
+        for own, tiles in enumerate(members):
+            if place < len(tiles):
+                pixel_of_bin = bins[tiles[place]].ravel(), np.arange(pixels)
+                pairs[own] += sparse.csr_array((np.ones(pixels), pixel_of_bin), (size, pixels)) @ partners
+    rng, own = np.random.default_rng(seed), np.arange(count)
+    return np.stack([pairs[own, :, rng.permutation(own)].sum(axis=0) for _ in range(permutations)])
 
 
 def perturbed(

@@ -1,5 +1,6 @@
 import sys
 
+import keras
 import pytest
 
 from enamel_lib import cli
@@ -16,3 +17,9 @@ def enamel(monkeypatch, capsys):
         return stopped.value.code or 0, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _same_weights():
+    """Let Keras draw the same fresh weights in every run of a module's tests."""
+    keras.utils.set_random_seed(0)

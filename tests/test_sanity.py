@@ -117,3 +117,17 @@ def test_edges_are_where_brightness_changes():
     strength = sanity.edges(tile)[0]
     assert strength[:, 9:11].min() > 0.2
     assert strength[:, :4].max() == pytest.approx(0, abs=1e-6)
+
+
+def test_groups_exchange_their_maps_whole():
+    rng = np.random.default_rng(0)
+    bins, maps = rng.integers(0, 5, (6, 3, 4)), rng.random((6, 3, 4))
+    groups = np.array(["a", "a", "a", "b", "b", "c"])
+    members = [[0, 1, 2], [3, 4], [5]]
+    found = sanity.exchanged_sums(bins, maps, groups, 7, permutations=20, seed=4)
+    order = np.random.default_rng(4)
+    for sums in found:
+        partner = np.empty(6, int)
+        for own, other in zip(members, order.permutation(3), strict=True):
+            partner[own] = [members[other][place % len(members[other])] for place in range(len(own))]
+        np.testing.assert_allclose(sums, np.bincount(bins.ravel(), maps[partner].ravel(), minlength=7))
