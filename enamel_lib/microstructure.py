@@ -40,7 +40,7 @@ def hue_histogram(rgb: np.ndarray, bins: int = HUE_BINS) -> np.ndarray:
 
 def value_quantiles(rgb: np.ndarray, levels: tuple[float, ...] = VALUE_LEVELS) -> np.ndarray:
     """Quantiles of brightness V, 0 to 1: V = 1 - gamma / 90."""
-    return np.quantile(rgb.max(axis=-1) / 255, levels)
+    return np.quantile(_value(rgb), levels)
 
 
 def radial_spectrum(rgb: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,7 @@ def radial_spectrum(rgb: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.nda
     frequency, power
         `(bins,)` each: bin centres in cycles per px, 0 to 0.5, and share of the power.
     """
-    value = rgb.max(axis=-1) / 255
+    value = _value(rgb)
     window = np.hanning(value.shape[0])[:, None] * np.hanning(value.shape[1])[None, :]
     power = np.abs(np.fft.rfft2((value - value.mean()) * window)) ** 2
     radius = np.hypot(np.fft.fftfreq(value.shape[0])[:, None], np.fft.rfftfreq(value.shape[1])[None, :])
@@ -64,7 +64,7 @@ def rod_pitch(rgb: np.ndarray) -> float:
 
     Across rods that are cut long this is their width, the shortest way from rod to rod.
     """
-    value = rgb.max(axis=-1) / 255
+    value = _value(rgb)
     size = [2 * side for side in value.shape]
     spectrum = np.abs(np.fft.rfft2(value - value.mean(), s=size)) ** 2
     pairs = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones_like(value), s=size)) ** 2, s=size)
@@ -104,3 +104,9 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         "spectrum": total_variation(radial_spectrum(rgb)[1], radial_spectrum(reference)[1]),
         "rod_pitch": abs(pitch / pitch_reference - 1),
     }
+
+
+def _value(rgb: np.ndarray) -> np.ndarray:
+    """Brightness V, 0 to 1, of 8-bit colours."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)  # numpy is slow along a last axis of three
+    return np.maximum(np.maximum(red, green), blue) / 255

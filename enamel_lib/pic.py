@@ -37,16 +37,16 @@ def decode(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"colours have shape (..., 3), got {rgb.shape}")
     scale = 255.0 if rgb.dtype == np.uint8 else 1.0
     rgb = rgb.astype(np.result_type(rgb.dtype, np.float32) if rgb.dtype != np.uint8 else np.float64)
-    red, green, blue = np.moveaxis(rgb, -1, 0)
-    high = rgb.max(axis=-1)
-    chroma = high - rgb.min(axis=-1)
+    # channel by channel: numpy is slow along a last axis of three
+    red, green, blue = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+    high = np.maximum(np.maximum(red, green), blue)
+    chroma = high - np.minimum(np.minimum(red, green), blue)
     safe = np.where(chroma == 0, 1, chroma)
-    sixths = np.select(
-        [chroma == 0, high == red, high == green],
-        [0.0, ((green - blue) / safe) % 6, (blue - red) / safe + 2],
-        (red - green) / safe + 4,
-    )
-    phi = (30.0 * sixths) % 180.0 - 90.0
+    sixths = np.where(high == green, (blue - red) / safe + 2, (red - green) / safe + 4)
+    from_red = (green - blue) / safe
+    sixths = np.where(high == red, np.where(from_red < 0, from_red + 6, from_red), sixths)
+    phi = 30.0 * np.where(chroma == 0, 0.0, sixths)
+    phi = np.where(phi < 180, phi, phi - 180.0) - 90.0
     return phi, 90.0 * (1.0 - high / scale)
 
 

@@ -1,6 +1,5 @@
 import sys
 
-import keras
 import pytest
 
 from enamel_lib import cli
@@ -22,4 +21,6 @@ def enamel(monkeypatch, capsys):
 @pytest.fixture(scope="module", autouse=True)
 def _same_weights():
     """Let Keras draw the same fresh weights in every run of a module's tests."""
+    import keras  # here, not for the process that only hands out tests
+
     keras.utils.set_random_seed(0)
