@@ -213,12 +213,8 @@ def profiles(
         `(N, H, W)`, from `cells`.
     saliency
         `(N, H, W)`, best `relative`.
-    groups
-        `(N,)`, the map of each tile; two or more.
-    permutations
-        Random exchanges.
-    seed
-        Of the exchanges.
+    groups, permutations, seed
+        As in `sanity.exchanged_sums`; the group of a tile is its map.
 
     Returns
     -------

@@ -12,9 +12,9 @@ import pytest
 from enamel_lib import paths
 
 RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
-ASCENT = {
-    "03"
-}  # gradient ascent amplifies rounding: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation
+# Gradient ascent amplifies rounding: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation. And
+# engines may differ by 0.02 GPa, in bfloat16 most on pictures unlike enamel, as the controls are.
+WIDER = {"03", "08"}
 COMMITTED = sorted((paths.FIGURES / "facts").glob("*.json"))
 
 
@@ -28,7 +28,7 @@ def test_a_rerun_gives_the_committed_facts(path):
         value, again = fact.pop("value"), rerun[name].pop("value")
         assert rerun[name] == fact, name
         if isinstance(value, float | int) and not isinstance(value, bool):
-            absolute = 0.05 if path.stem in ASCENT else 0.01
+            absolute = 0.05 if path.stem in WIDER else 0.01
             assert math.isclose(value, again, rel_tol=0.03, abs_tol=absolute), f"{name}: {again}, committed {value}"
         else:
             assert value == again, name
