@@ -6,7 +6,12 @@ tail; between rods lies interrod enamel of one slowly varying director; crystals
 sources: DOMAIN.md A. What depth does to texture is said in `rods.draw_texture`.
 """
 
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from math import cos, pi, radians, sin, sqrt
 
 import numpy as np
@@ -121,6 +126,36 @@ def section(
     return Section(
         rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, texture
     )
+
+
+def sections(
+    shape: tuple[int, int],
+    seeds: Sequence[int],
+    *,
+    depths: Sequence[float] | None = None,
+    pixel_size_um: float = NATIVE_UM,
+    world: str = "confounded",
+) -> Iterator[Section]:
+    """Simulate one section for each seed, in order, on all cores: the next ones while the last is being used.
+
+    Parameters
+    ----------
+    seeds
+        Of the sections.
+    depths
+        Their mean depths, one for each seed; drawn from the seeds when None.
+    shape, pixel_size_um, world
+        As of `section`.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        coming = deque()
+        for seed, depth in zip(seeds, repeat(None, len(seeds)) if depths is None else depths, strict=True):
+            made = pool.submit(section, shape, pixel_size_um=pixel_size_um, seed=seed, world=world, depth=depth)
+            coming.append(made)
+            if len(coming) > os.cpu_count():  # no more at once, for a large section takes hundreds of MB
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def _crystals(x, y, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np.ndarray]:

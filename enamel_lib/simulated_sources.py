@@ -114,14 +114,11 @@ class _Maps:
 
     def draw(self, shape: tuple[int, int], depths) -> Iterator[tuple[int, simulate.Section, np.random.Generator]]:
         """Number of the map in its source, section and a generator of its own, for every depth."""
-        for number, depth in enumerate(depths):
-            rng = np.random.default_rng([self._seed, self._done])
-            section_seed = int(rng.integers(2**31))
-            yield (
-                number,
-                simulate.section(shape, pixel_size_um=PIXEL_UM, seed=section_seed, world=self.world, depth=depth),
-                rng,
-            )
+        rngs = [np.random.default_rng([self._seed, self._done + number]) for number in range(len(depths))]
+        seeds = [int(rng.integers(2**31)) for rng in rngs]
+        sections = simulate.sections(shape, seeds, depths=depths, pixel_size_um=PIXEL_UM, world=self.world)
+        for number, (section, rng) in enumerate(zip(sections, rngs, strict=True)):
+            yield number, section, rng
             self._done += 1
             if self._progress:
                 self._progress(self._done, 1 + ESTIMATED_MAPS + NOISY_MAPS)

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,23 @@ def test_the_seed_decides(section):
     for field in ("rgb", "director", "hardness", "depth", "region"):
         np.testing.assert_array_equal(getattr(section, field), getattr(again, field))
     assert not np.array_equal(section.rgb, simulate.section((300, 260), seed=4).rgb)
+
+
+def test_sections_are_those_of_their_seeds_in_order_and_made_only_a_few_ahead(monkeypatch):
+    real, made = simulate.section, []
+    monkeypatch.setattr(simulate, "section", lambda shape, **of: made.append(of["seed"]) or real(shape, **of))
+    depths = np.linspace(0.1, 0.9, 40)
+    coming = simulate.sections((24, 30), range(40), depths=depths, world="visible")
+    first = next(coming)
+    assert len(made) <= 2 + os.cpu_count()
+    for seed, one in enumerate([first, *coming]):
+        np.testing.assert_array_equal(one.rgb, real((24, 30), seed=seed, depth=depths[seed], world="visible").rgb)
+    assert sorted(made) == list(range(40))
+
+
+def test_a_section_that_fails_says_so_to_who_asked_for_it():
+    with pytest.raises(ValueError, match="unknown world"):
+        next(simulate.sections((24, 30), [0, 1], world="upside down"))
 
 
 def test_the_picture_shows_the_true_directors_up_to_branch_and_noise(section):
