@@ -117,22 +117,22 @@ def simulate(
     rows = []
     with console.steps("simulating") as step, contextlib.ExitStack() as undo:  # a broken run takes its tiles with it
         seeds = range(seed, seed + count)
-        made = simulate.sections((size, size), seeds, pixel_size_um=pixel_size, world=world)
-        for index, one in enumerate(made):
+        sections = simulate.sections((size, size), seeds, pixel_size_um=pixel_size, world=world)
+        for index, made in enumerate(sections):
             picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
             with paths.atomic(picture) as temporary:
-                io.imsave(temporary, one.rgb, check_contrast=False)
+                io.imsave(temporary, made.rgb, check_contrast=False)
             undo.callback(picture.unlink)
             with paths.atomic(truth) as temporary:
-                np.savez_compressed(temporary, director=one.director, hardness=one.hardness, depth=one.depth)
+                np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)
             undo.callback(truth.unlink)
             rows.append(
                 {
                     "image": picture.name,
                     "seed": seed + index,
-                    "hardness_gpa": one.hardness.mean(),
-                    "hardness_centre_gpa": one.hardness[size // 2, size // 2],
-                    "depth": one.depth.mean(),
+                    "hardness_gpa": made.hardness.mean(),
+                    "hardness_centre_gpa": made.hardness[size // 2, size // 2],
+                    "depth": made.depth.mean(),
                     "pixel_size_um": pixel_size,
                     "world": world.value,
                 }
