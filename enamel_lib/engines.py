@@ -82,8 +82,8 @@ class KerasPredictor(Predictor):
 class OpenVinoPredictor(Predictor):
     """The fast one: OpenVINO, in bfloat16 where the processor computes in it, and windows in whole blocks.
 
-    "bfloat16" is that of the deeper layers. Most of its error arises at full and half resolution, so the layers there
-    stay in float32: the error falls about fivefold, for a sixth of the speed.
+    "bfloat16" is that of the deeper layers. Most of its error arises at full resolution, so the layers there stay in
+    float32: the error falls about fivefold, for half the speed at most.
 
     Attributes
     ----------

@@ -24,8 +24,8 @@ def tile_graphs(model: keras.Model, batch: int, dtype: type, *, split: bool = Fa
     dtype
         `numpy.uint8` (the division by 255 becomes part of the graph) or `numpy.float32`.
     split
-        Whether the layers that work at half the tile's resolution or more get a graph of their own, so that they
-        can have another precision.
+        Whether the layers that work at the tile's full resolution get a graph of their own, so that they can have
+        another precision.
 
     Returns
     -------
@@ -108,13 +108,13 @@ def _translate(model: keras.Model, parameter: ov.Node, pixels: Node | Regions, s
 
 
 def _cut(model: keras.Model) -> layers.Layer | None:
-    """Find the last layer at half the tile's resolution or more that alone feeds all that follow."""
+    """Find the last layer at the tile's full resolution that alone feeds all that follow."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     place = {id(layer.output): index for index, layer in enumerate(chain)}
     oldest = [min(place.get(id(tensor), -1) for tensor in keras.tree.flatten(layer.input)) for layer in chain]
     for index in range(len(chain) - 2, -1, -1):
         shape = chain[index].output.shape
-        if len(shape) == 4 and 2 * shape[1] >= model.input_shape[1] and min(oldest[index + 1 :]) >= index:
+        if len(shape) == 4 and shape[1] == model.input_shape[1] and min(oldest[index + 1 :]) >= index:
             return chain[index]
     return None
 
