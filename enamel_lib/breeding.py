@@ -12,6 +12,8 @@ import numpy as np
 OPERATORS = ("start", "interpolation", "extrapolation", "mutation", "specialization", "immigration")
 NEWCOMERS = len(OPERATORS) - 1  # of each generation, in this order
 SMALLEST_TURN = np.radians(0.5)  # a picture of 8 bits shows it
+WIDEST_TURN = np.radians(20)
+FAR = 0.3  # GPa from the target
 
 
 @dataclass(frozen=True)
@@ -104,36 +106,41 @@ def added(rules: Rules, codes: np.ndarray, convergence: float, rng: np.random.Ge
     )
 
 
-def turned(codes: np.ndarray, best: int, step: float, rng: np.random.Generator) -> np.ndarray:
+def turned(codes: np.ndarray, off: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Newcomers by turning directions: the same five ideas on the sphere, none a copy of a member or of another.
 
-    Children lie on the great circle through two parents, between and beyond; the mutant is the best member turned by
-    `step` radians, whichever way; the specialized member turns away from the population's mean direction; immigrants
-    are directions at random. What comes nearer than `SMALLEST_TURN` to another is turned away from it.
+    Children lie on the great circle through two parents: between them, and beyond the better one; the mutant is the
+    best member turned by the gap, whichever way; the specialized member turns away from the population's mean
+    direction; immigrants are directions at random. What comes nearer than the gap to another is turned away from it,
+    again and again if need be. Far from the target the gap is wide (`WIDEST_TURN`), lest all crowd about one picture
+    and search no further; it narrows as the best comes nearer than `FAR`.
 
     Parameters
     ----------
     codes
         `(n, latent_dim)` unit vectors.
+    off
+        `(n,)`, their distances from the target, GPa.
 
     Returns
     -------
     newcomers
         `(5, latent_dim)` unit vectors in the order of `OPERATORS[1:]`.
     """
-    first, second = codes[rng.choice(len(codes), 2, replace=False)]
+    gap = np.clip(off.min() / FAR * WIDEST_TURN, SMALLEST_TURN, WIDEST_TURN)
+    first, second = codes[sorted(rng.choice(len(codes), 2, replace=False), key=lambda index: off[index])]
     near, far, special = rng.normal((0.5, 1.5, 1.5), 0.2)
     newcomers = [
         on_circle(second, first, near),
         on_circle(second, first, far),
-        turn(codes[best], step, rng),
+        turn(codes[off.argmin()], gap, rng),
         on_circle(unit(codes.sum(axis=0)), codes[rng.integers(len(codes))], special),
         unit(rng.standard_normal(codes.shape[1])),
     ]
     others = list(codes)
     for newcomer in newcomers:
-        while (np.stack(others) @ newcomer).max() > np.cos(SMALLEST_TURN):
-            newcomer = turn(newcomer, 2 * SMALLEST_TURN, rng)
+        while (np.stack(others) @ newcomer).max() > np.cos(gap) + 1e-9:  # the mutant is at the gap, to rounding
+            newcomer = turn(newcomer, gap, rng)
         others.append(newcomer)
     return np.stack(others[len(codes) :])
 

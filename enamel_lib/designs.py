@@ -90,8 +90,9 @@ def operator_changes(generate: searches.Generate, *, latent_dim: int, trials: in
         for trial in range(trials):
             rng = np.random.default_rng([seed, trial])
             codes = breeding.start(rules, evolve.POPULATION, latent_dim, rng)
-            # half-way through a search: fitness spreads over 0.5 GPa, mutation on the sphere turns by 6 degrees
-            new = breeding.turned(codes, 0, 0.1, rng) if rules.sphere else breeding.added(rules, codes, 0.5, rng)
+            # half-way through a search: fitness spreads over 0.5 GPa, the best is 0.2 GPa off
+            off = np.linspace(0.2, 0.7, len(codes))
+            new = breeding.turned(codes, off, rng) if rules.sphere else breeding.added(rules, codes, 0.5, rng)
             pictures = generate(np.concatenate([codes, new])).astype(float)
             places = range(len(codes), len(pictures))
             differences.append([np.abs(pictures[i] - pictures[:i]).mean(axis=(1, 2, 3)).min() for i in places])

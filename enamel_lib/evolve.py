@@ -112,7 +112,6 @@ class GeneticAlgorithm:
         self.identity = {"target": self.target, "protocol": protocol, "seed": seed, "latent_dim": latent_dim}
         self.codes = np.empty((0, latent_dim))
         self.trace: dict[str, list[np.ndarray]] = {name: [] for name in TRACE}
-        self.turn = np.radians(30)  # of the next mutation on the sphere, radians
         self.evaluations = 0
 
     @property
@@ -129,7 +128,7 @@ class GeneticAlgorithm:
         if not self.evaluations:
             self.newcomers = breeding.start(self.rules, POPULATION, self.codes.shape[1], self.rng)
         elif self.rules.sphere:
-            self.newcomers = breeding.turned(self.codes, self._off().argmin(), self.turn, self.rng)
+            self.newcomers = breeding.turned(self.codes, self._off(), self.rng)
         else:
             first = len(self.trace["hardness"]) == 1
             convergence = FIRST_CONVERGENCE if first else max(np.ptp(self._off()), 1e-9)
@@ -142,8 +141,6 @@ class GeneticAlgorithm:
         operators = np.arange(1, NEWCOMERS + 1) if generation else np.zeros(POPULATION, int)
         newest = (hardness, operators, np.full(len(hardness), generation))
         if generation:
-            if self.rules.sphere:
-                self._adapt(hardness)
             newest = [np.append(self.trace[name][-1], new) for name, new in zip(TRACE, newest, strict=True)]
         everyone = np.concatenate([self.codes, self.newcomers])
         alive = self._survivors(np.abs(newest[0] - self.target)) if generation else np.arange(POPULATION)
@@ -161,7 +158,7 @@ class GeneticAlgorithm:
         """All that is needed to go on, as arrays."""
         arrays = {name: np.stack(values) for name, values in self.trace.items()}
         numbers = {"identity": self.identity, "rng": self.rng.bit_generator.state, "evaluations": self.evaluations}
-        return arrays | {"codes": self.codes, "turn": np.array(self.turn), "numbers": np.array(json.dumps(numbers))}
+        return arrays | {"codes": self.codes, "numbers": np.array(json.dumps(numbers))}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a `state`, maybe towards more generations.
@@ -174,17 +171,12 @@ class GeneticAlgorithm:
         numbers = json.loads(str(state["numbers"]))
         if numbers["identity"] != self.identity:
             raise ModelError(f"the checkpoint is of another search, {numbers['identity']}; remove it or name another")
-        self.codes, self.turn, self.evaluations = state["codes"], float(state["turn"]), numbers["evaluations"]
+        self.codes, self.evaluations = state["codes"], numbers["evaluations"]
         self.rng.bit_generator.state = numbers["rng"]
         self.trace = {name: list(state[name]) for name in TRACE}
 
     def _off(self) -> np.ndarray:
         return np.abs(self.trace["hardness"][-1] - self.target)
-
-    def _adapt(self, hardness: np.ndarray) -> None:
-        """Turn further after a mutant that is better than the best, less far after another (the one-fifth rule)."""
-        better = abs(hardness[OPERATORS.index("mutation") - 1] - self.target) < self._off().min()
-        self.turn = float(np.clip(self.turn * 1.5 ** (1 if better else -0.25), 2 * breeding.SMALLEST_TURN, 1.0))
 
     def _survivors(self, off: np.ndarray) -> np.ndarray:
         """Indices of those that stay: without the three worst, and two at random that are not the best."""

@@ -27,9 +27,12 @@ def evaluate(pictures):
     return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
 
 
-def newcomers(protocol, codes, *, convergence=0.5, seed=0):
+def newcomers(protocol, codes, *, convergence=0.5, nearest=0.01, seed=0):
+    """With `convergence` as published, with a best member `nearest` GPa off the target as audited."""
     rng, rules = np.random.default_rng(seed), breeding.PROTOCOLS[protocol]
-    return breeding.turned(codes, 3, 0.2, rng) if rules.sphere else breeding.added(rules, codes, convergence, rng)
+    if rules.sphere:
+        return breeding.turned(codes, nearest + np.arange(len(codes)), rng)
+    return breeding.added(rules, codes, convergence, rng)
 
 
 def population(protocol, seed=1):
@@ -65,6 +68,23 @@ def test_children_stay_on_the_circle_of_their_parents():
     half = breeding.on_circle(start, end, 0.5)
     np.testing.assert_allclose(half, [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-12)
     np.testing.assert_allclose(breeding.on_circle(start, end, 2), [-1, 0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("nearest", "gap"), [(2.0, 20), (0.3, 20), (0.03, 2), (0.0001, 0.5)])
+@pytest.mark.parametrize("seed", range(5))
+def test_newcomers_keep_their_distance_the_wider_the_farther_the_target(nearest, gap, seed):
+    crowd = breeding.unit(np.ones(LATENT) + 0.001 * population("audited"))
+    new = newcomers("audited", crowd, nearest=nearest, seed=seed)
+    cosines = new @ np.concatenate([crowd, new]).T
+    cosines[np.arange(len(new)), len(crowd) + np.arange(len(new))] = -1  # each with itself
+    assert np.degrees(np.arccos(cosines.max())) >= gap - 1e-3
+
+
+def test_the_better_parent_is_the_one_gone_beyond():
+    for seed in range(20):
+        better, worse = np.eye(2)
+        beyond = newcomers("audited", np.stack([better, worse]), seed=seed)[1]
+        assert beyond @ better > beyond @ worse
 
 
 def test_the_released_mutation_adds_one_number_to_all_genes():
