@@ -100,11 +100,9 @@ def operator_changes(generate: searches.Generate, *, latent_dim: int, trials: in
     return pd.DataFrame(found, index=breeding.OPERATORS[1:])
 
 
-def reach(
-    generate: searches.Generate, evaluate: searches.Evaluate, *, latent_dim: int, generations: int = 40, seed: int = 0
-) -> tuple[float, float]:
-    """Softest and hardest picture that short searches find, GPa; the generator may hold some beyond."""
-    low, high = evolve.evolve(generate, evaluate, REACH, latent_dim=latent_dim, generations=generations, seed=seed)
+def reach(generate: searches.Generate, evaluate: searches.Evaluate, *, latent_dim: int) -> tuple[float, float]:
+    """Softest and hardest picture that evolutions of the usual length find, GPa; there may be some beyond."""
+    low, high = evolve.evolve(generate, evaluate, REACH, latent_dim=latent_dim)
     return low.best_hardness, high.best_hardness
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from test_evolve import LATENT, evaluate, generate
 
-from enamel_lib import designs, pic, simulate
+from enamel_lib import designs, evolve, pic, simulate
 from enamel_lib.hardness_law import direction_factor, misorientation_factor, size_effect
 
 
@@ -64,6 +64,13 @@ def test_copies_among_the_newcomers_are_found():
     assert list(changes.columns) == ["paper", "released", "audited"]
     copies = {name: set(changes.index[changes[name] < designs.SAME]) for name in changes}
     assert copies == {"paper": {"specialization"}, "released": {"specialization", "mutation"}, "audited": set()}
+
+
+def test_what_an_evolution_meets_is_within_reach():
+    """Searches of 40 generations called 6 GPa out of reach, which 250 generations met."""
+    low, high = designs.reach(generate, evaluate, latent_dim=LATENT)
+    for history in evolve.evolve(generate, evaluate, [1.0, 10.0], latent_dim=LATENT):
+        assert low - 0.02 < history.best_hardness < high + 0.02
 
 
 def test_the_reach_is_wider_than_chance():
