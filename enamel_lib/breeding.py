@@ -12,8 +12,8 @@ import numpy as np
 OPERATORS = ("start", "interpolation", "extrapolation", "mutation", "specialization", "immigration")
 NEWCOMERS = len(OPERATORS) - 1  # of each generation, in this order
 SMALLEST_TURN = np.radians(0.5)  # a picture of 8 bits shows it
-WIDEST_TURN = np.radians(20)
-FAR = 0.3  # GPa from the target
+WIDEST_TURN = np.radians(20)  # from this far off the target on:
+FAR = 0.3  # GPa
 
 
 @dataclass(frozen=True)
