@@ -46,7 +46,7 @@ lint: setup  ## ruff: rules and format
 	@$(BIN)/ruff format --check --quiet
 
 bench: setup  ## measure map speed, windows per second
-	@$(BIN)/python -m enamel_lib.bench
+	@$(BIN)/python -m tests.bench.maps
 
 tf1: $(TF1)/.ready  ## make .venv-tf1 with TensorFlow 1.14, for original StyleGAN2 snapshots (needs Python 3.6 or 3.7)
 

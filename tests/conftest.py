@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from enamel_lib import cli
+from enamel_lib.cli import app
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def enamel(monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["enamel", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
-            cli.main()
+            app.main()
         return stopped.value.code or 0, *capsys.readouterr()
 
     return run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from enamel_lib import notebooks
+from enamel_lib.reproduce import notebooks
 
 JOBS = notebooks.plan("quick")
 

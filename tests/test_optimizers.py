@@ -1,13 +1,13 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from enamel_lib import paths
 from enamel_lib.optimizers import Lookahead, Ranger, RectifiedAdam
 
-GOLDEN = paths.SHARED / "ranger_golden.json"
+GOLDEN = Path(__file__).parent / "fixtures" / "ranger_golden.json"
 
 
 def walk(optimizer, initial, gradients):
@@ -19,7 +19,6 @@ def walk(optimizer, initial, gradients):
     return np.array(steps)
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="reference data are not beside the checkout")
 @pytest.mark.parametrize(("make", "key"), [(RectifiedAdam, "radam"), (Ranger, "ranger")])
 def test_steps_equal_tensorflow_addons(make, key):
     golden = json.loads(GOLDEN.read_text())

@@ -1,6 +1,20 @@
-"""StyleGAN2 in Keras 3: networks, training, and networks that NVIDIA's TensorFlow code saved."""
+"""StyleGAN2 in Keras 3: networks, their training, and snapshots that NVIDIA's code saved.
 
-from enamel_lib.stylegan2.networks import Discriminator, Generator, build_discriminator, build_generator
-from enamel_lib.stylegan2.snapshot import import_snapshot
+Layers, losses, recipes and training live here, and what translates the networks for other engines.
+Whatever uses a trained generator does not: see `generators`.
+"""
 
-__all__ = ["Discriminator", "Generator", "build_discriminator", "build_generator", "import_snapshot"]
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submodules=[
+        "pictures",
+        "recipe",
+        "training",
+    ],
+    submod_attrs={
+        "networks": ["Discriminator", "Generator", "build_discriminator", "build_generator"],
+        "nvidia.snapshot": ["import_snapshot"],
+    },
+)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from enamel_lib import augmentation
+from enamel_lib.dataset import augmentation
 
 KINDS = ("orientation-true", "paper", "none")
 BRIGHTNESS = (0.5, 2.0)  # Lew 2023, Methods

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from enamel_lib.stylegan2.steps import gradient
+from enamel_lib.stylegan2.backends import gradient
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 W_AVG_DECAY = 0.995

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from enamel_lib import curation, images, runs, sources
+from enamel_lib import checkpoints, images
+from enamel_lib.dataset import curation, sources
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import ada
 from enamel_lib.stylegan2.augmentation import augment
@@ -79,7 +80,9 @@ class Batches:
 
     def reals(self, step: int) -> np.ndarray:
         """Augmented pictures of one step, `(batch_size, R, R, 3)` float32 in [-1, 1], in shuffled passes."""
-        chosen = runs.shuffled(step, self.stage["batch_size"], len(self.pictures), lambda number: self._rng(number, 0))
+        chosen = checkpoints.shuffled(
+            step, self.stage["batch_size"], len(self.pictures), lambda number: self._rng(number, 0)
+        )
         batch = augment(self.pictures[chosen], self._rng(step, 1), self.stage["augmentation"])
         return batch.astype(np.float32) / np.float32(127.5) - np.float32(1)
 

@@ -1,15 +1,16 @@
 """Recipes of generator training: one network, and stages that show it ever larger pictures.
 
-A recipe is a YAML file in `recipes/generator/`: sizes of the network, and `stages` that may override settings.
+A recipe is a YAML file in `recipes/`: sizes of the network, and `stages` that may override settings.
 """
 
 from pathlib import Path
 from typing import Any
 
-from enamel_lib import runs
+from enamel_lib import checkpoints
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2.augmentation import KINDS
 
+RECIPES = Path(__file__).parent / "recipes"
 NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
 DEFAULTS = {
     "precision": "float32",  # or mixed_bfloat16
@@ -33,7 +34,7 @@ def load_recipe(
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (a file in `recipes/generator/`), path of a YAML file, or the settings themselves.
+        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
     resolution
         Leave out the stages above it, px; the recipe must have a stage of it.
     kimg
@@ -50,9 +51,11 @@ def load_recipe(
     InputError
         If there is no such recipe, or a key or value in it is wrong.
     """
-    given = runs.read_recipe(recipe, of="generator")
+    given = checkpoints.read_recipe(recipe, recipes=RECIPES)
     name, network, stages = given.pop("name"), given.pop("network", {}), given.pop("stages", None)
-    stages = runs.complete_stages(stages, DEFAULTS | given, name=name, needs="a `resolution` and a number of `kimg`")
+    stages = checkpoints.complete_stages(
+        stages, DEFAULTS | given, name=name, needs="a `resolution` and a number of `kimg`"
+    )
     if unknown := set(network) - set(NETWORK):
         raise InputError(f"recipe {name!r}: network has the unknown {', '.join(sorted(unknown))}")
     for before, stage in zip([None, *stages], stages, strict=False):

@@ -17,16 +17,16 @@ import pandas as pd
 from keras import ops
 from PIL import Image
 
-from enamel_lib import images, paths, runs
+from enamel_lib import checkpoints, images, paths
 from enamel_lib.errors import InputError, ModelError
+from enamel_lib.indenter.run import made_with
+from enamel_lib.indenter.weights import assign, values_of
 from enamel_lib.stylegan2 import ada, losses
+from enamel_lib.stylegan2.backends import make_step
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.networks import build_discriminator, build_generator
 from enamel_lib.stylegan2.pictures import Batches
-from enamel_lib.stylegan2.samples import distances, draw, grid
-from enamel_lib.stylegan2.steps import make_step
-from enamel_lib.trainable import assign, values_of
-from enamel_lib.training_run import made_with
+from enamel_lib.stylegan2.preview import distances, draw, grid
 
 CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
 PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
@@ -251,16 +251,16 @@ class Run:
         }
         precision = self.stage["checkpoint_precision"]
         arrays = {kind: [value.astype(precision) for value in values] for kind, values in self._values().items()}
-        runs.write_checkpoint(self.out / CHECKPOINT, about, arrays)
+        checkpoints.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False, float_format="%.6g")
 
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
-        about, arrays = runs.read_checkpoint(path)
+        about, arrays = checkpoints.read_checkpoint(path)
         self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
         self._enter(about["number"])
-        runs.must_be_of(path, about["of"], self._identity())
+        checkpoints.must_be_of(path, about["of"], self._identity())
         for kind, variables in self._state().items():
             values = [value.astype(np.float32) for value in arrays[kind]]
             assign(variables, [np.square(v) for v in values] if kind.startswith("moments") else values)

@@ -1,0 +1,99 @@
+"""What training runs share: recipes, shuffled passes over the data, and checkpoints that survive being killed."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError, ModelError
+
+
+def read_recipe(recipe: str | Path | dict[str, Any], *, recipes: Path) -> dict[str, Any]:
+    """Settings of a recipe and its `name`, unchecked.
+
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe, path of a YAML file, or the settings themselves.
+    recipes
+        Folder of the shipped ones, `NAME.yml`.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or it is not YAML.
+    """
+    if isinstance(recipe, dict):
+        return {"name": "own"} | recipe
+    path = Path(recipe) if Path(recipe).suffix else recipes / f"{recipe}.yml"
+    if not path.is_file():
+        names = ", ".join(shipped(recipes))
+        raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
+    try:
+        given = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
+    return {"name": path.stem} | (given if isinstance(given, dict) else {})
+
+
+def shipped(recipes: Path) -> list[str]:
+    """Names of the recipes in a folder."""
+    return sorted(path.stem for path in recipes.glob("*.yml"))
+
+
+def complete_stages(stages: Any, settings: dict[str, Any], *, name: str, needs: str) -> list[dict[str, Any]]:
+    """Stages with the settings that they do not override.
+
+    Raises
+    ------
+    InputError
+        If there is no list of stages; it says what each `needs`.
+    """
+    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"recipe {name!r} has no list of `stages`; give each {needs}")
+    return [settings | stage for stage in stages]
+
+
+def shuffled(step: int, size: int, count: int, rng: Callable[[int], np.random.Generator]) -> np.ndarray:
+    """Positions of one batch, `(size,)`, in shuffled passes over `count` rows; `rng` gives a generator per pass."""
+    at = step * size + np.arange(size)
+    passes = {number: rng(number).permutation(count) for number in np.unique(at // count).tolist()}
+    return np.array([passes[number][place] for number, place in zip(*divmod(at, count), strict=True)])
+
+
+def write_checkpoint(path: Path, about: dict[str, Any], arrays: dict[str, list[np.ndarray]]) -> None:
+    """Replace a checkpoint in one go: `about`, which JSON can hold, and named lists of arrays."""
+    flat = {f"{kind}_{index}": array for kind, each in arrays.items() for index, array in enumerate(each)}
+    with paths.atomic(path) as temporary:
+        np.savez(temporary, about=np.array(json.dumps(about)), **flat)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
+    """Give back what `write_checkpoint` wrote, lists of no arrays left out.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about, arrays = json.loads(str(file["about"])), {}
+            for name in file.files:  # in the order of writing
+                if name != "about":
+                    arrays.setdefault(name.rpartition("_")[0], []).append(file[name])
+            return about, arrays
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
+
+
+def must_be_of(path: Path, wrote: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise a ModelError if a checkpoint is of another recipe, seed or whatever else `now` names."""
+    for key, value in now.items():
+        if wrote.get(key) != value:
+            raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")

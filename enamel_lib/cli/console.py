@@ -1,0 +1,108 @@
+"""What the commands of the command line share: options, progress bars, quiet start, one-line complaints."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from enamel_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.progress import Progress
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
+
+
+def complain(message: str) -> int:
+    """Print one line on standard error; give the exit code of bad input."""
+    print(f"enamel: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def refuse_overwriting(*targets: Path, force: bool) -> None:
+    """Raise `InputError` if any of the files exists, unless forced."""
+    there = [path for path in targets if path.exists()]
+    if there and not force:
+        raise InputError(f"{there[0]} is there already; give --force to overwrite it, or another --out")
+
+
+def read_picture(path: Path, scale: float) -> "np.ndarray":
+    """Read a picture, scale it, and check that one window fits.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(H, W, 3)`` uint8.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is too small.
+    """
+    from enamel_lib import images
+
+    picture = images.read_image(path)
+    try:
+        picture = images.resize(picture, scale)
+        images.windows(picture)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return picture
+
+
+def predictor(model: str, engine: str) -> "Callable[[np.ndarray], np.ndarray]":
+    """Load a model behind an engine: tiles -> hardness in GPa."""
+    load_keras()
+    from enamel_lib.indenter import network
+    from enamel_lib.inference import engines
+
+    return engines.make_predictor(network.load_indenter(model), engine=engine)
+
+
+def load_keras() -> None:
+    """Import Keras and wake its devices without the chatter that TensorFlow prints before its log level holds."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import keras
+
+        keras.ops.zeros(1)
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def progress() -> "Progress":
+    """Give a progress bar on standard error; it is only drawn on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:20}"), BarColumn(), TimeElapsedColumn(), "left", TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextlib.contextmanager
+def steps(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback `(done, total)` that moves a progress bar; the bar appears at its first call."""
+    bar = progress()
+    task = bar.add_task(description)
+
+    def step(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield step
+    finally:
+        if bar.live.is_started:
+            bar.stop()

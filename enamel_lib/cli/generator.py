@@ -1,0 +1,110 @@
+"""Commands of the design half of the story: train a generator, take over a published one, draw pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from enamel_lib import paths
+from enamel_lib.cli import console
+from enamel_lib.errors import InputError
+
+commands = typer.Typer()
+AT_ONCE = 16  # pictures drawn together
+
+
+@commands.command(name="train-generator")
+def train_generator(
+    images: Annotated[str, typer.Option(help="Folder of pictures, or `simulated`.")] = "simulated",
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
+    resolution: Annotated[int | None, typer.Option(help="Stop growing here, px; the recipe's last if none.")] = None,
+    kimg: Annotated[float | None, typer.Option(min=0.001, help="Thousand pictures of the last stage.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/generator if none.")] = None,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
+) -> None:
+    """Train a StyleGAN2; may be killed at any moment and resumed.
+
+    The folder gets the generator with its card, the history (.csv), sample grids and the checkpoint.
+    """
+    from enamel_lib.stylegan2.recipe import load_recipe
+
+    settings = load_recipe(recipe, resolution=resolution, kimg=kimg)
+    out = paths.BUILD / "training" / "generator" if out is None else out
+    console.load_keras()
+    from enamel_lib.generators import loading
+    from enamel_lib.stylegan2.pictures import load_pictures
+    from enamel_lib.stylegan2.training import Run
+
+    run = Run(load_pictures(images), settings, out=out, seed=seed, resume=resume)
+    told = len(run.history)
+
+    def tell() -> None:
+        nonlocal told
+        for row in run.history[told:]:
+            typer.echo(
+                f"{row['kimg']:9.3f} kimg  {row['resolution']} px  {row['kimg_per_hour']:.1f} kimg/h  "
+                f"hue {row['hue']:.3f}  spectrum {row['spectrum']:.3f}"
+            )
+        told = len(run.history)
+
+    with console.steps("training") as step:
+        run.fit(lambda done, total: (step(done, total), tell()))
+    tell()
+    path = loading.save_generator(run.average, out / "generator.keras", card=run.facts())
+    typer.echo(f"{run.seen / 1000:.1f} kimg; generator in {path}")
+
+
+@commands.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
+    psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
+    model: Annotated[
+        str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
+    ] = "default",
+    seed: console.Seed = 0,
+    force: console.Force = False,
+) -> None:
+    """Draw pictures with a trained generator."""
+    import numpy as np
+    from PIL import Image
+
+    targets = [out / f"generated_{index:05d}.png" for index in range(count)]
+    console.refuse_overwriting(*targets, force=force)
+    console.load_keras()
+    from enamel_lib.generators import loading
+
+    generator = loading.load_generator(model)
+    z = np.random.default_rng(seed).standard_normal((count, generator.latent_dim)).astype(np.float32)
+    with console.steps("drawing") as step:
+        for first in range(0, count, AT_ONCE):
+            pictures = generator.generate(z[first : first + AT_ONCE], psi=psi)
+            for target, picture in zip(targets[first : first + AT_ONCE], pictures, strict=True):
+                with paths.atomic(target) as temporary:
+                    Image.fromarray(picture).save(temporary)
+            step(min(first + AT_ONCE, count), count)
+    typer.echo(f"{count} pictures of {generator.resolution} px in {out}")
+
+
+@commands.command(name="import-generator")
+def import_generator(
+    snapshot: Annotated[
+        Path, typer.Argument(metavar="PKL", help="network-snapshot-*.pkl of NVIDIA's TensorFlow or PyTorch code.")
+    ],
+    out: Annotated[Path, typer.Option(help="The .keras file to write, with a card beside it.")],
+    force: console.Force = False,
+) -> None:
+    """Convert a StyleGAN2 snapshot to Keras; nothing in the file is executed."""
+    if out.suffix != ".keras":
+        raise InputError(f"{out} does not end in .keras; name the file to write")
+    console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
+    console.load_keras()
+    from enamel_lib.generators import loading
+    from enamel_lib.models import sha256
+    from enamel_lib.stylegan2 import import_snapshot
+
+    _, _, average = import_snapshot(snapshot)
+    card = {"imported_from": snapshot.name, "snapshot_sha256": sha256(snapshot)}
+    path = loading.save_generator(average, out, card=card)
+    typer.echo(f"{average.resolution} px, {average.count_params():,} parameters, in {path}")

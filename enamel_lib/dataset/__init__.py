@@ -1,0 +1,22 @@
+"""Labelled maps and tiles: where they come from, how they are united, split and augmented.
+
+Reading, checking, simulating and splitting labels live here. Nothing here computes with a network.
+Every protocol of splitting is checked by the leakage audit in `curation`.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submodules=[
+        "augmentation",
+        "curation",
+        "simulated",
+        "sources",
+    ],
+    submod_attrs={
+        "curation": ["held_out_together", "leakage_audit", "load_tiles", "split", "united_table"],
+        "simulated": ["simulate_sources", "unseen_sections", "unseen_tiles"],
+        "sources": ["Source", "default_root", "load_sources", "load_truth"],
+    },
+)

@@ -1,0 +1,281 @@
+"""The three sources of labelled tiles, simulated or the user's own, in the layout of the authors' files.
+
+accurate: indents located one by one in one map; estimated: tiles labelled from a published hardness map of a tooth;
+noisy: crops of whole maps of which only mean and standard deviation are known (Lew 2023, Fig. 1 and Data curation).
+The layout, column by column, is described in data/README.md.
+"""
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from enamel_lib import paths
+from enamel_lib.dataset.simulated import (
+    ACCURATE_CSV,
+    ESTIMATED_CSV,
+    MANIFEST,
+    NOISY_CSV,
+    NOISY_IMAGES,
+    TRUTH_CSV,
+    data_hash,
+    simulate_sources,
+)
+from enamel_lib.errors import DataError
+from enamel_lib.images import TILE
+
+__all__ = ["Source", "data_hash", "default_root", "load_sources", "load_truth", "simulate_sources"]
+
+POSITIONS_CSV = "positions.csv"  # optional, the user's: where each tile lies in its map
+SIMULATED = paths.PROCESSED / "simulated"
+LABEL_LIMITS_GPA = (0.1, 10.0)  # beyond these a label is not in GPa: no mineralised tissue is as soft or as hard
+COLUMNS = ["image", "source", "map_id", "row", "col", "label", "label_sd", "truth", "truth_centre"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of labelled tiles.
+
+    Attributes
+    ----------
+    name
+        `accurate`, `estimated` or `noisy`.
+    table
+        One row per tile: `image` (path relative to `folder`), `source`, `map_id`, `row` and `col` (top-left pixel of
+        the tile in its map, NaN where unknown), `label` and `label_sd` (GPa; the noisy source states a standard
+        deviation, the others NaN), `truth` and `truth_centre` (true hardness over the tile and at its centre, GPa;
+        NaN for real data).
+    folder
+        Root of the data, which `image` is relative to.
+    note
+        What had to be assumed about the maps, or nothing.
+    """
+
+    name: str
+    table: pd.DataFrame
+    folder: Path
+    note: str = ""
+
+
+def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Folder of the default data: `data/raw` if any of the authors' tables is there, else simulated sources.
+
+    The simulated sources are made if they are not there yet, which takes about a minute; `progress(done, total)`
+    hears of every map.
+    """
+    if any((paths.RAW / name).exists() for name in (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)):
+        return paths.RAW
+    if not (SIMULATED / MANIFEST).exists():
+        try:
+            simulate_sources(SIMULATED, progress=progress)
+        except OSError:
+            if not (SIMULATED / MANIFEST).exists():  # or else another notebook, begun meanwhile, was done first
+                raise
+    return SIMULATED
+
+
+def load_sources(root: Path | str) -> dict[str, Source]:
+    """Read and check the three sources under `root`.
+
+    Every image is opened and its checksums are verified, but its pixels are not kept: see `curation.load_tiles`.
+
+    Returns
+    -------
+    sources
+        `{"accurate": ..., "estimated": ..., "noisy": ...}`.
+
+    Raises
+    ------
+    DataError
+        At the first table, line or image that does not fit the layout of data/README.md.
+    """
+    root = Path(root)
+    tables = {
+        "accurate": _labelled_images(root / ACCURATE_CSV, "accurate"),
+        "estimated": _labelled_images(root / ESTIMATED_CSV, "estimated"),
+        "noisy": _numbered_crops(root / NOISY_CSV, root / NOISY_IMAGES),
+    }
+    both = pd.concat(tables.values(), ignore_index=True)
+    repeated = both[both.image.duplicated()]
+    if len(repeated):
+        raise DataError(f"{repeated.image.iloc[0]}: labelled by two sources; keep it in one of them")
+    for image, where in zip(both.image, both["where"], strict=True):
+        _check_tile(root / image, where)
+    beside = _beside(root, set(both.image))
+    return {name: _placed(name, table, beside, root) for name, table in tables.items()}
+
+
+def load_truth(root: Path | str) -> pd.DataFrame:
+    """Truth of simulated tiles, one row each: true hardness (GPa), depth, and `hidden_*` summaries of its fields.
+
+    Raises
+    ------
+    DataError
+        If the data under `root` are not simulated.
+    """
+    path = Path(root) / TRUTH_CSV
+    if not path.is_file():
+        raise DataError(f"{path}: not there; only simulated data have a known truth")
+    return pd.read_csv(path)
+
+
+def _read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows of a table as text, each with its line number under `line`; blank lines are passed over."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such table; the expected files are listed in data/README.md")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="", skipinitialspace=True)
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            rows = [
+                {**row, "line": str(reader.line_num)} for row in reader if any(str(v).strip() for v in row.values())
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a UTF-8 table of comma-separated values ({error}); save it as CSV") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if not header:
+        raise DataError(f"{path}: empty; the first line names the columns {', '.join(required)}")
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(f"{path}: column {missing[0]!r} is missing from {header}; the first line names the columns")
+    if len(set(header)) < len(header):
+        raise DataError(f"{path}: a column name is there twice in {header}; rename or remove one")
+    if not rows:
+        raise DataError(f"{path}: no rows; one row for each label is expected")
+    for row in rows:
+        if None in row:
+            raise DataError(f"{path}, line {row['line']}: more values than columns; write decimals with a point")
+    return rows
+
+
+def _number(row: dict[str, str], column: str, path: Path, low: float, high: float, unit: str) -> float:
+    where = f"{path}, line {row['line']}, {column!r}"
+    try:
+        value = float(row[column])
+    except ValueError:
+        raise DataError(f"{where}: {row[column]!r} is not a number; write it like 4.2") from None
+    if not math.isfinite(value):
+        raise DataError(f"{where}: {row[column]!r} is no measurement; remove the line or give its value")
+    if not low <= value <= high:
+        raise DataError(f"{where}: {row[column]} is outside {low:g} to {high:g} {unit}; check the value and its unit")
+    return value
+
+
+def _relative(row: dict[str, str], column: str, path: Path) -> str:
+    """Image path of a row, relative to the root, with forward slashes."""
+    where, text = f"{path}, line {row['line']}, {column!r}", row[column].strip()
+    parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
+    if not parts or "\0" in text:
+        raise DataError(f"{where}: {text!r} names no image; give its path relative to {path.parent}")
+    if text.startswith(("/", "\\")) or PureWindowsPath(text).drive or ".." in parts:
+        raise DataError(f"{where}: {text!r} leaves the data folder; give a path relative to {path.parent}")
+    return "/".join(parts)
+
+
+def _unique(rows: list[dict[str, str]], column: str, path: Path) -> list[str]:
+    """Image paths of the rows, none of them twice."""
+    lines: dict[str, str] = {}
+    for row in rows:
+        image = _relative(row, column, path)
+        if image in lines:
+            raise DataError(f"{path}, line {row['line']}: {image} is on line {lines[image]} already; keep one of them")
+        lines[image] = row["line"]
+    return list(lines)
+
+
+def _labelled_images(path: Path, name: str) -> pd.DataFrame:
+    rows = _read_csv(path, ("hardness", "image_location"))
+    images = _unique(rows, "image_location", path)
+    return pd.DataFrame(
+        {
+            "image": images,
+            # one accurate map, as in the paper; estimated tiles come from many regions, so each stands for itself
+            "map_id": name if name == "accurate" else [image.rpartition(".")[0] for image in images],
+            "label": [_number(row, "hardness", path, *LABEL_LIMITS_GPA, "GPa") for row in rows],
+            "label_sd": np.nan,
+            "where": [f"{path}, line {row['line']}" for row in rows],
+        }
+    )
+
+
+def _numbered_crops(path: Path, folder: Path) -> pd.DataFrame:
+    """Crops 0.png, 1.png, ...: crop i shows map i % n, n being the number of rows of the table."""
+    rows = _read_csv(path, ("H (GPa)", "H error"))
+    mean = [_number(row, "H (GPa)", path, *LABEL_LIMITS_GPA, "GPa") for row in rows]
+    sd = [_number(row, "H error", path, 0.0, LABEL_LIMITS_GPA[1], "GPa") for row in rows]
+    names = {file.stem for file in folder.glob("*.png") if not file.name.startswith(".")}
+    if not names:
+        raise DataError(f"{folder}: no crops; they are named 0.png, 1.png, ...")
+    odd = sorted(names - {str(i) for i in range(len(names))})
+    if odd:
+        raise DataError(f"{folder / odd[0]}.png: {len(names)} crops are numbered 0.png to {len(names) - 1}.png; rename")
+    of_map = np.arange(len(names)) % len(rows)
+    return pd.DataFrame(
+        {
+            "image": [f"{folder.name}/{i}.png" for i in range(len(names))],
+            "map_id": [f"noisy-{m:02d}" for m in of_map],
+            "label": np.take(mean, of_map),
+            "label_sd": np.take(sd, of_map),
+            "where": [f"{path}, line {rows[m]['line']}" for m in of_map],
+        }
+    )
+
+
+def _check_tile(path: Path, where: str) -> None:
+    if not path.is_file():
+        raise DataError(f"{where}: image {path} does not exist; add it or remove the line")
+    try:
+        with Image.open(path) as image:
+            size = image.size
+            if size == (TILE, TILE):
+                image.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{where}: {path} is not a whole image ({error}); export it again") from error
+    if size != (TILE, TILE):
+        raise DataError(
+            f"{where}: {path} is {size[0]} x {size[1]} px, not {TILE} x {TILE}; crop or resample it so that all tiles "
+            "have one scale (12 um wide here)"
+        )
+
+
+def _beside(root: Path, known: set[str]) -> pd.DataFrame:
+    """Place and truth of the tiles that the optional table beside the labels knows, by image."""
+    path = next((root / name for name in (POSITIONS_CSV, TRUTH_CSV) if (root / name).is_file()), None)
+    if path is None:
+        return pd.DataFrame(
+            columns=["given_map", "row", "col", "truth", "truth_centre"], index=pd.Index([], name="image")
+        )
+    rows = _read_csv(path, ("image", "map_id", "row", "col"))
+    images = _unique(rows, "image", path)
+    for row, image in zip(rows, images, strict=True):
+        if image not in known:
+            raise DataError(f"{path}, line {row['line']}: {image} has no label; correct its name or remove the line")
+        if not row["map_id"].strip():
+            raise DataError(f"{path}, line {row['line']}: 'map_id' is empty; name the map the tile is cut from")
+    table = pd.DataFrame({"given_map": [row["map_id"].strip() for row in rows]}, index=pd.Index(images, name="image"))
+    for column in ("row", "col"):
+        table[column] = [_number(row, column, path, 0, 1e6, "px") for row in rows]
+    for column in ("truth", "truth_centre"):
+        known_here = column in rows[0]
+        table[column] = [_number(row, column, path, 0, 100, "GPa") for row in rows] if known_here else np.nan
+    return table
+
+
+def _placed(name: str, table: pd.DataFrame, beside: pd.DataFrame, root: Path) -> Source:
+    joined = table.join(beside, on="image")
+    joined["map_id"] = joined.given_map.fillna(joined.map_id).astype(str)
+    joined["source"] = name
+    unplaced = int(joined.row.isna().sum())
+    note = (
+        f"{name}: {unplaced} of {len(joined)} tiles have no place in {POSITIONS_CSV}; taken as "
+        f"{joined.map_id.nunique()} maps, and overlap between them cannot be seen"
+    )
+    numbers = ["row", "col", "truth", "truth_centre"]
+    return Source(name, joined.astype(dict.fromkeys(numbers, float))[COLUMNS], root, note if unplaced else "")

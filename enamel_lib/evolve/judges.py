@@ -1,0 +1,132 @@
+"""Evolved pictures as designs: their hardness by network and by law, how they differ, how far a search can reach.
+
+The law is an oracle that the paper lacked: it reads orientations off the picture and knows how the simulator makes
+hardness of them. It cannot see depth or regions, so it says how designs compare, not their level.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import spatial
+
+from enamel_lib import gradients, images, pic
+from enamel_lib.evolve import genetic, operators, search
+from enamel_lib.generators import metrics
+from enamel_lib.images import TILE
+from enamel_lib.simulate import law, simulator
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from enamel_lib.inference.engines import Predictor
+
+PIXEL_UM = 0.06  # of a tile, and of what a generator that learnt from tiles draws, once it has their size
+SAME = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
+REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
+
+
+def evaluator(predictor: "Predictor") -> search.Evaluate:
+    """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
+    return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
+
+
+def law_hardness(pictures: np.ndarray) -> np.ndarray:
+    """Hardness that the simulator's law gives to orientations as they are read off pictures.
+
+    All crystals count as rod heads at half depth; both signs of the off-plane angle are averaged. Pictures that the
+    generator smoothed show less misorientation than the enamel it learnt from, so compare like with like.
+
+    Parameters
+    ----------
+    pictures
+        `(N, H, W, 3)` uint8, each 12 um wide.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(N,)` GPa, means over the pictures.
+    """
+    found = []
+    for tile in images.resize_all(pictures):
+        branches = [pic.to_director(*pic.decode(tile), sign) for sign in (1, -1)]
+        turn = simulator.local_misorientation(branches[0], PIXEL_UM)  # the branches mirror each other
+        region = np.full(turn.shape, law.HEAD)
+        for director in branches:
+            cos_psi = pic.to_sample_frame(director)[..., 2]
+            found.append(law.hardness(0.5, cos_psi, turn, region, pixel_size_um=PIXEL_UM).mean())
+    return np.reshape(found, (-1, 2)).mean(axis=1)
+
+
+def without_depth(truth: "pd.DataFrame") -> np.ndarray:
+    """True hardness of tiles, `truth` and `depth` in columns, divided by the factor of depth: `(N,)` GPa."""
+    return (truth["truth"] / law.depth_factor(truth["depth"])).to_numpy()
+
+
+def misorientation(pictures: np.ndarray) -> np.ndarray:
+    """Mean misorientation of neighbours 60 nm apart, `(N,)` degrees, of pictures each 12 um wide."""
+    tiles = images.resize_all(pictures)
+    return np.array([simulator.local_misorientation(pic.to_director(*pic.decode(t)), PIXEL_UM).mean() for t in tiles])
+
+
+def diversity(pictures: np.ndarray) -> float:
+    """Mean distance of two pictures of a set: root mean square difference of colours at 16 px a side, 0 to 255."""
+    small = metrics.coarse(pictures)
+    return float(np.sqrt(spatial.distance.pdist(small, "sqeuclidean") / small.shape[1]).mean())
+
+
+def operator_changes(generate: search.Generate, *, latent_dim: int, trials: int = 3, seed: int = 0) -> "pd.DataFrame":
+    """What each operator does to the picture under each protocol.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Operators by protocols: mean difference of colours, of 255, between a newcomer and the most similar one among
+        members and earlier newcomers, the smallest of all trials. Below `SAME` it is a copy, but for rounding.
+    """
+    import pandas as pd
+
+    found = {}
+    for protocol, rules in operators.PROTOCOLS.items():
+        differences = []
+        for trial in range(trials):
+            rng = np.random.default_rng([seed, trial])
+            codes = operators.start(rules, genetic.POPULATION, latent_dim, rng)
+            # half-way through a search: fitness spreads over 0.5 GPa, the best is 0.2 GPa off
+            off = np.linspace(0.2, 0.7, len(codes))
+            new = operators.turned(codes, off, rng) if rules.sphere else operators.added(rules, codes, 0.5, rng)
+            pictures = generate(np.concatenate([codes, new])).astype(float)
+            places = range(len(codes), len(pictures))
+            differences.append([np.abs(pictures[i] - pictures[:i]).mean(axis=(1, 2, 3)).min() for i in places])
+        found[protocol] = np.min(differences, axis=0)
+    return pd.DataFrame(found, index=operators.OPERATORS[1:])
+
+
+def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: int) -> tuple[float, float]:
+    """Softest and hardest picture that evolutions of the usual length find, GPa; there may be some beyond."""
+    low, high = genetic.evolve(generate, evaluate, REACH, latent_dim=latent_dim)
+    return low.best_hardness, high.best_hardness
+
+
+def slope(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> search.Slope:
+    """Gradient of the distance from a target with respect to the code, through generator and indenter.
+
+    Parameters
+    ----------
+    network
+        Codes `(N, latent_dim)` to pictures `(N, H, W, 3)`, -1 to 1.
+    indenter
+        Tiles `(N, 200, 200, 3)` in 0 to 1 to `(N, 1)` GPa.
+    """
+    import keras
+
+    code = keras.Input((latent_dim,))
+    picture = keras.ops.clip(network(code) * 0.5 + 0.5, 0.0, 1.0)
+    tile = keras.layers.Resizing(TILE, TILE)(picture)
+    gradient = gradients.input_gradient(keras.Model(code, indenter(tile)))
+
+    def distance(codes: np.ndarray, target: float) -> np.ndarray:
+        hardness, down = gradient(codes)
+        return np.sign(hardness - target)[:, None] * down
+
+    return distance

@@ -1,0 +1,129 @@
+"""The virtual indenter: the residual network that reads hardness off one tile of a PIC map (Lew 2023, Methods)."""
+
+import os
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from enamel_lib import models, paths
+from enamel_lib.errors import InputError, ModelError
+
+BLOCKS = (2, 4, 4, 2)
+FILTERS = (32, 64, 128, 256)
+POOL = 4  # side of the average pool before the dense layer
+NAMES = {"default": "indenter-audited"}
+
+
+def build_indenter(size: int = 200, outputs: int = 1) -> keras.Model:
+    """Build the network with fresh weights: 162 variables and 3,550,797 parameters at 200 px.
+
+    Only the dense layer depends on `size`, so weights can be moved between sizes (`trainable.grow`).
+
+    Parameters
+    ----------
+    size
+        Side of the square tile in pixels, 25 or more.
+    outputs
+        1 for hardness; as many as there are targets while it learns structure (`structure`).
+
+    Returns
+    -------
+    keras.Model
+        From `(N, size, size, 3)` float32 in [0, 1] to `(N, outputs)` float32: hardness in GPa.
+
+    Raises
+    ------
+    InputError
+        If `size` is below 25.
+    """
+    if pooled_side(size) < 1:
+        raise InputError(f"the indenter needs tiles of 25 px or more, not {size}")
+    named = _Names()
+    tile = keras.Input((size, size, 3), name="tile")
+    x = layers.BatchNormalization(name=named("batch_normalization"))(tile)
+    x = _relu_norm(_conv(x, FILTERS[0], named), named)
+    for stage, (blocks, filters) in enumerate(zip(BLOCKS, FILTERS, strict=True)):
+        for block in range(blocks):
+            x = _residual_block(x, filters, named, stride=2 if stage and not block else 1)
+    x = layers.Flatten(name="flatten")(layers.AveragePooling2D(POOL, name="average_pooling2d")(x))
+    return keras.Model(tile, layers.Dense(outputs, dtype="float32", name="dense")(x), name="indenter")
+
+
+def pooled_side(size: int) -> int:
+    """Side of the grid of features that the dense layer sees for tiles of `size` pixels."""
+    for _ in range(len(BLOCKS) - 1):
+        size = (size + 1) // 2
+    return size // POOL
+
+
+def penultimate_features(model: keras.Model, tiles: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
+    """What the dense layer sees, averaged over each tile: `(N, 256)` float32 of tiles `(N, size, size, 3)` uint8."""
+    seen = _pooled(model)
+    parts = np.array_split(tiles, -(-len(tiles) // batch_size))
+    batches = (seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts)
+    return np.concatenate([batch.astype(np.float32).mean(axis=(1, 2)) for batch in batches])
+
+
+@lru_cache(maxsize=4)
+def _pooled(model: keras.Model) -> keras.Model:
+    """Up to the average pool; kept, for TensorFlow compiles every new model anew."""
+    return keras.Model(model.input, model.get_layer("average_pooling2d").output)
+
+
+class _Names(Counter):
+    """Layer names numbered within one network, as in the released graph, however many were built before."""
+
+    def __call__(self, kind: str) -> str:
+        self[kind] += 1
+        return f"{kind}_{self[kind] - 1}" if self[kind] > 1 else kind
+
+
+def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
+    """Load trained weights, after checking them against the SHA-256 in their model card.
+
+    Parameters
+    ----------
+    name
+        `indenter-audited` (the default), `indenter-paper`, or the path of a `.keras` file.
+
+    Returns
+    -------
+    keras.Model
+        See `build_indenter`.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not the one its card describes, is no Keras file, or holds another network.
+    """
+    name = NAMES.get(str(name), str(name))
+    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    if not path.is_file():
+        raise ModelError(f"no model {path}; train one with `enamel train`, or name one of those in {paths.MODELS}")
+    model = models.load(path)
+    expected = build_indenter()
+    shapes = [[(v.path, v.shape) for v in network.variables] for network in (model, expected)]
+    if shapes[0] != shapes[1] or model.input_shape != expected.input_shape:
+        raise ModelError(
+            f"{path} holds another network than the indenter for 200-px tiles; train one with `enamel train`"
+        )
+    return model
+
+
+def _conv(x: keras.KerasTensor, filters: int, named: _Names, width: int = 3, stride: int = 1) -> keras.KerasTensor:
+    return layers.Conv2D(filters, width, strides=stride, padding="same", name=named("conv2d"))(x)
+
+
+def _relu_norm(x: keras.KerasTensor, named: _Names) -> keras.KerasTensor:
+    x = layers.ReLU(name=named("re_lu"))(x)
+    return layers.BatchNormalization(name=named("batch_normalization"))(x)
+
+
+def _residual_block(x: keras.KerasTensor, filters: int, named: _Names, stride: int) -> keras.KerasTensor:
+    y = _conv(_relu_norm(_conv(x, filters, named, stride=stride), named), filters, named)
+    shortcut = _conv(x, filters, named, width=1, stride=stride) if stride > 1 else x
+    return _relu_norm(layers.Add(name=named("add"))([shortcut, y]), named)

@@ -1,0 +1,284 @@
+"""Figures of data and training: arrays in, `Figure` out; nothing is shown or saved here (see `report.save_figure`).
+
+Figures are made without pyplot, so that a notebook shows each one once and no state is left behind.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import matplotlib.patheffects
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from scipy import stats
+
+from enamel_lib import microstructure, paths, pic
+from enamel_lib.simulate.law import REGION_NAMES
+from enamel_lib.simulate.simulator import Section
+
+if TYPE_CHECKING:
+    import keras
+
+mpl.style.use(paths.PACKAGE / "plots" / "enamel.mplstyle")
+SOURCES = ("accurate", "estimated", "noisy")
+PAPER_GREY = "0.45"
+
+
+def draw_image(ax: Axes, image: np.ndarray, title: str = "") -> None:
+    """Draw a picture without axes."""
+    ax.imshow(image)
+    ax.set_title(title)
+    ax.set_axis_off()
+
+
+def scale_bar(ax: Axes, width_px: float, pixel_size_um: float) -> None:
+    """Draw a white bar of a round length, about a fifth of an image `width_px` wide, in its lower left corner."""
+    wanted = width_px * pixel_size_um / 5
+    length = max((r for r in (1, 2, 5, 10, 20, 50, 100, 200, 500) if r <= wanted), default=wanted)
+    bottom, height = max(ax.get_ylim()), abs(np.diff(ax.get_ylim())[0])
+    left = min(ax.get_xlim()) + 0.03 * width_px
+    bar = Rectangle(
+        (left, bottom - 0.06 * height), length / pixel_size_um, 0.015 * height, fc="white", ec="black", lw=0.5
+    )
+    ax.add_patch(bar)
+    label = ax.text(left, bottom - 0.075 * height, f"{length:g} µm", color="white", size=8, va="bottom")
+    label.set_path_effects([mpl.patheffects.withStroke(linewidth=1.5, foreground="black")])
+
+
+def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 4) -> Figure:
+    """Pictures side by side, each with a title.
+
+    Parameters
+    ----------
+    images
+        `(H, W, 3)` each.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.75 * columns, 2.0 * rows))
+    for ax, image, title in zip(figure.subplots(rows, columns, squeeze=False).flat, images, titles, strict=False):
+        draw_image(ax, image, title)
+    for ax in figure.axes[len(images) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def pic_key() -> Figure:
+    """Colour key of PIC maps: hue against in-plane angle, brightness against off-plane angle."""
+    phi, gamma = np.meshgrid(np.linspace(-90, 90, 361), np.linspace(0, 90, 91))
+    figure = Figure(figsize=(5, 1.6))
+    ax = figure.subplots()
+    ax.imshow(pic.encode(pic.to_director(phi, gamma)), extent=(-90, 90, 90, 0), aspect="auto", interpolation="bilinear")
+    ax.set(xlabel="in-plane angle φ (°)", ylabel="off-plane |γ| (°)", xticks=range(-90, 91, 30), yticks=(0, 45, 90))
+    return figure
+
+
+def dataset(tiles: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[float]], table: pd.DataFrame) -> Figure:
+    """Fig. 1: tiles of the three sources with their labels, and the labels of the united dataset.
+
+    Parameters
+    ----------
+    tiles, labels
+        By source: `(n, 200, 200, 3)` pictures, and their labels in GPa.
+    table
+        The united table: `source` and `label`.
+    """
+    columns = max(len(v) for v in tiles.values())
+    figure = Figure(figsize=(8, 4.6))
+    left, right = figure.subfigures(1, 2, width_ratios=(columns, 2.6))
+    grid = left.subplots(len(SOURCES), columns)
+    for letter, name, row in zip("ABC", SOURCES, grid, strict=True):
+        for ax, tile, label in zip(row, tiles[name], labels[name], strict=True):
+            draw_image(ax, tile)
+            ax.set_title(f"{label:.2f} GPa", loc="center", size=8)
+        row[0].text(-0.08, 0.5, f"{letter}  {name}", rotation=90, va="center", ha="right", transform=row[0].transAxes)
+    ax = right.subplots()
+    sns.histplot(table, x="label", hue="source", hue_order=SOURCES, multiple="stack", bins=50, ax=ax, lw=0)
+    ax.set(xlabel="label (GPa)", ylabel="rows", title=f"D  {len(table):,} rows")
+    return figure
+
+
+def likeness(real: np.ndarray, simulated: np.ndarray, pixel_size_um: float) -> Figure:
+    """The real map above a simulated one at its scale, and the measures that compare them.
+
+    Parameters
+    ----------
+    real, simulated
+        `(H, W, 3)` uint8 PIC maps.
+    pixel_size_um
+        Of the simulated map; the real map's is not published.
+    """
+    figure = Figure(figsize=(8, 5.2))
+    pictures, measures = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+    axes = pictures.subplots(2, 1)
+    draw_image(axes[0], real, "real map (Lew 2023)")
+    draw_image(axes[1], simulated, "simulated")
+    scale_bar(axes[1], simulated.shape[1], pixel_size_um)
+    axes = measures.subplots(3, 1)
+    for name, rgb, style in (("real", real, "o-"), ("simulated", simulated, "s--")):
+        lags = microstructure.lag_misorientation(pic.to_director(*pic.decode(rgb)))
+        axes[0].semilogx(microstructure.LAGS_PX, lags, style, base=2, label=name, ms=4)
+        edges = np.linspace(-90, 90, microstructure.HUE_BINS + 1)
+        axes[1].stairs(microstructure.hue_histogram(rgb), edges, label=name, lw=1.5)
+        levels = np.linspace(0, 1, 101)
+        axes[2].plot(microstructure.value_quantiles(rgb, levels), levels, style[1:])
+    axes[0].set(xlabel="lag (px)", ylabel="misorientation (°)", ylim=(0, None))
+    axes[0].set_xticks(microstructure.LAGS_PX, [str(lag) for lag in microstructure.LAGS_PX])
+    axes[0].legend()
+    axes[1].set(xlabel="in-plane angle φ (°)", ylabel="share", xticks=range(-90, 91, 45))
+    axes[2].set(xlabel="brightness V", ylabel="cumulative share")
+    return figure
+
+
+def training_curves(
+    history: pd.DataFrame, dense_layers: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
+) -> Figure:
+    """Fig. 2A for a network that learns structure, then hardness: what is left to learn, and the error of every ridge.
+
+    Parameters
+    ----------
+    history
+        Of the structure: `stage`, `step`, `loss`, `val_mse` (in variances of what is learnt; 1 is to know nothing).
+    dense_layers
+        By split, how the ridge was judged (`probing.fit_dense_layer`): `strength`, `train_mse`, `left_out_mse`,
+        `left_out_se` (GPa^2), `chosen`.
+    baselines
+        By split: error in GPa^2 of always answering the mean.
+    """
+    figure = Figure(figsize=(9, 2.8))
+    first, *others = figure.subplots(1, 1 + len(dense_layers))
+    before = 0
+    for stage, rows in history.groupby("stage"):
+        steps = before + rows["step"]
+        first.plot(steps, rows["loss"], "C0", label="_" if stage else "training")
+        first.plot(steps, rows["val_mse"], "C1", label="_" if stage else "validation")
+        before = steps.iloc[-1]
+        first.axvline(before, color="0.85", lw=1, zorder=0)
+    first.axhline(1, color=PAPER_GREY, ls="--", label="mean baseline")
+    first.set(title="structure", xlabel="step", ylabel="mean squared error (variances)", ylim=(0, None))
+    first.legend()
+    for ax, (name, judged) in zip(others, dense_layers.items(), strict=True):
+        ax.semilogx(judged["strength"], judged["train_mse"], "C0")
+        ax.errorbar(judged["strength"], judged["left_out_mse"], judged["left_out_se"], color="C1", capsize=2)
+        ax.axhline(baselines[name], color=PAPER_GREY, ls="--")
+        ax.axvline(judged["chosen"], color="black", ls=":", label="chosen")
+        ax.set(title=f"hardness, {name} split", xlabel="strength of the ridge", ylim=(0, None))
+    others[0].set_ylabel("mean squared error (GPa²)")
+    others[0].legend()
+    return figure
+
+
+def errors(predictions: Mapping[str, pd.DataFrame]) -> Figure:
+    """Fig. 2B and 2C: histogram of the errors, and predictions against labels with a 99 % band of the fit.
+
+    Parameters
+    ----------
+    predictions
+        By split: `label` and `predicted` (GPa) of the test rows.
+    """
+    figure = Figure(figsize=(8, 5.6))
+    grid = figure.subplots(2, len(predictions), squeeze=False)
+    for column, (name, rows) in enumerate(predictions.items()):
+        error = rows["predicted"] - rows["label"]
+        ax = grid[0, column]
+        sns.histplot(error, bins=60, ax=ax, stat="density", color="C0", lw=0)
+        ax.axvline(0, color="black", lw=0.8)
+        ax.set(title=f"{name} split: mean {error.mean():+.2f}, sd {error.std():.2f} GPa", xlabel="error (GPa)")
+        _correlation(grid[1, column], rows["label"].to_numpy(), rows["predicted"].to_numpy())
+    return figure
+
+
+def _correlation(ax: Axes, label: np.ndarray, predicted: np.ndarray) -> None:
+    ax.plot(label, predicted, ".", ms=4, alpha=0.5, mec="none")
+    fit = stats.linregress(label, predicted)
+    x = np.linspace(label.min(), label.max(), 100)
+    spread = np.sqrt(np.sum((predicted - fit.intercept - fit.slope * label) ** 2) / (len(label) - 2))
+    half = np.sqrt(1 / len(label) + (x - label.mean()) ** 2 / np.sum((label - label.mean()) ** 2))
+    band = stats.t.ppf(0.995, len(label) - 2) * spread * half
+    ax.plot(x, fit.intercept + fit.slope * x, color="C1")
+    ax.fill_between(
+        x, fit.intercept + fit.slope * x - band, fit.intercept + fit.slope * x + band, color="C1", alpha=0.3
+    )
+    ax.axline((4, 4), slope=1, color="black", lw=0.8, ls=":")
+    ax.set(xlabel="label (GPa)", ylabel="predicted (GPa)", title=f"r² = {fit.rvalue**2:.3f}, fit with 99 % band")
+
+
+def scores(table: pd.DataFrame, *, value: str, group: str, label: str) -> Figure:
+    """Bars of one score for each predictor.
+
+    Parameters
+    ----------
+    table
+        `predictor`, and the columns named by `value` and `group` (one colour each).
+    label
+        Of the score's axis.
+    """
+    figure = Figure(figsize=(7.5, 2.8))
+    ax = figure.subplots()
+    sns.barplot(table, y="predictor", x=value, hue=group, ax=ax, orient="h")
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set(ylabel="", xlabel=label)
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def architecture(model: "keras.Model") -> Figure:
+    """Fig. 2D: the residual network, one box per step with the size of what leaves it.
+
+    Steps are read off the model: the first convolution, every residual addition, the pool and the dense layer.
+    """
+    steps = [("tile", tuple(model.input_shape[1:]), "0.9")]
+    seen_convolution = False
+    for layer in model.layers:
+        kind, size = type(layer).__name__, tuple(layer.output.shape[1:])
+        if kind == "Conv2D" and not seen_convolution:
+            seen_convolution = True
+            steps.append(("conv", size, "#cfe3f1"))
+        elif kind == "Add":
+            steps.append(("residual\nblock", size, "#9cc5e3"))
+        elif kind == "AveragePooling2D":
+            steps.append(("average\npool 4", size, "#f5d9c5"))
+        elif kind == "Dense":
+            steps.append(("dense", size, "#eab48d"))
+    figure = Figure(figsize=(9, 1.9))
+    ax = figure.subplots()
+    for place, (name, size, colour) in enumerate(steps):
+        ax.add_patch(Rectangle((place - 0.4, 0), 0.8, 1, fc=colour, ec="black", lw=0.6))
+        ax.text(place, 0.5, name, ha="center", va="center", size=6.5)
+        ax.text(place, -0.12, "×".join(map(str, size)), ha="center", va="top", size=6, rotation=35)
+        if place:
+            arrow = FancyArrowPatch((place - 0.6, 0.5), (place - 0.4, 0.5), arrowstyle="-|>", mutation_scale=6, lw=0.6)
+            ax.add_patch(arrow)
+        if name.startswith("residual"):
+            ends = (place - 0.45, 1.0), (place + 0.42, 1.0)
+            skip = FancyArrowPatch(*ends, connectionstyle="arc3,rad=-0.5", arrowstyle="-|>", mutation_scale=6, lw=0.6)
+            ax.add_patch(skip)
+    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(-0.75, 1.5))
+    ax.set_title(f"{model.count_params():,} parameters; arcs are skip connections")
+    ax.set_axis_off()
+    return figure
+
+
+def section(simulated: Section) -> Figure:
+    """A simulated section: its picture, region, local misorientation and true hardness."""
+    figure = Figure(figsize=(9, 2.7))
+    axes = figure.subplots(1, 4)
+    draw_image(axes[0], simulated.rgb, "simulated PIC map")
+    scale_bar(axes[0], simulated.rgb.shape[1], simulated.pixel_size_um)
+    regions = mpl.colors.ListedColormap(["#c9a66b", "#3b6ea5", "#8fb7d9", "#333333"])
+    drawn = axes[1].imshow(simulated.region, cmap=regions, vmin=-0.5, vmax=3.5)
+    bar = figure.colorbar(drawn, ax=axes[1], orientation="horizontal", ticks=range(4), shrink=0.9)
+    bar.ax.set_xticklabels(REGION_NAMES)
+    for ax, field, unit in (
+        (axes[2], simulated.misorientation, "misorientation (°)"),
+        (axes[3], simulated.hardness, "hardness (GPa)"),
+    ):
+        drawn = ax.imshow(field)
+        figure.colorbar(drawn, ax=ax, orientation="horizontal", label=unit, shrink=0.9)
+    for ax, title in zip(axes[1:], ("region", "local misorientation", "true hardness"), strict=True):
+        ax.set_title(title)
+        ax.set_axis_off()
+    return figure

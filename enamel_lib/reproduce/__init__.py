@@ -1,0 +1,18 @@
+"""Running the notebooks and leaving a trace: profiles, figures, facts, the manifest.
+
+What a notebook needs to be run again and compared lives here. Nothing here knows enamel, networks or what is drawn.
+It calls nothing but the ground floor, so every room may use it.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submodules=[
+        "notebooks",
+        "report",
+    ],
+    submod_attrs={
+        "report": ["save_figure", "write_facts"],
+    },
+)

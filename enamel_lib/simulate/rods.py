@@ -1,0 +1,128 @@
+"""Rods of enamel in a polished section: which rod a pixel belongs to, and where in the rod it lies.
+
+Each map has one `Texture`. Rods stand in rows along the texture's azimuth; the lean of a row's rods swings across the
+section (Hunter-Schreger decussation), and a leaning rod is cut long. Numbers and sources: DOMAIN.md A.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi, radians, sin, sqrt
+
+import numpy as np
+
+from enamel_lib.simulate import law
+
+
+@dataclass(frozen=True)
+class Texture:
+    """What one map has in common; lengths in um, angles in radians."""
+
+    depth: float
+    pitch: float
+    azimuth: float  # of the mean rod axis in the image plane, from x
+    tilt: float  # of the mean rod axis from the surface normal
+    decussation: float  # amplitude of the tilt's swing
+    band: float  # wavelength of the swing
+    band_angle: float  # of the swing's direction, from the rods' azimuth
+    phase: float
+    head_angle: float  # of the head in the plane across the rods, from the azimuth
+    turn: float  # of the c-axis from head to tail
+    scatter: float  # of crystals about their rod
+    interrod: float  # half width of the interrod wall, in pitches
+
+
+def draw_texture(rng: np.random.Generator, depth: float | None) -> Texture:
+    """Draw a map's texture, centred on the one public real map; from the junction (depth 0) to the surface (1):
+
+    rods grow, walls between them thin, decussation fades and the c-axis turns less inside a rod (DOMAIN.md A and B,
+    world *confounded*). Scatter of crystals does not depend on depth. `depth` None draws it uniformly.
+    """
+    drawn = rng.uniform()
+    d = drawn if depth is None else depth
+    return Texture(
+        depth=d,
+        pitch=4.4 + 1.8 * d + 0.2 * rng.standard_normal(),
+        azimuth=radians(rng.normal(53, 7)),
+        tilt=radians(rng.normal(-65, 6)),
+        decussation=radians((32 - 18 * d) * rng.uniform(0.85, 1.15)),
+        band=rng.uniform(120, 190),
+        band_angle=radians(rng.normal(70, 12)),
+        phase=rng.uniform(0, 2 * pi),
+        head_angle=radians(rng.normal(236, 10)),
+        turn=radians(58 - 22 * d + rng.normal(0, 3)),
+        scatter=radians(rng.uniform(1.8, 6.5)),
+        interrod=0.042 - 0.02 * d + rng.normal(0, 0.003),
+    )
+
+
+class Rods:
+    """Which rod every pixel belongs to, and where in it.
+
+    The rods stand in rows along the azimuth. Along a row, u counts rods: du = cos(tilt) / pitch, so a leaning rod is
+    cut long. Each pixel looks at the two nearest rods of three rows; half the difference of squared distances to the
+    nearest two is its distance from the wall, in pitches.
+    """
+
+    def __init__(self, along: np.ndarray, across: np.ndarray, texture: Texture, rng: np.random.Generator):
+        self._texture = texture
+        spacing = texture.pitch * sqrt(3) / 2
+        row = np.rint(across / spacing).astype(np.int32)
+        first, count = row.min() - 1, row.max() - row.min() + 3
+        step = 0.25  # um between entries of the table of u
+        start = along.min()
+        t = np.arange(start, along.max() + 2 * step, step, dtype=np.float32)[None, :]
+        s = ((first + np.arange(count)) * spacing).astype(np.float32)[:, None]
+        rate = np.maximum(np.cos(texture.tilt + self.swing(t, s)), np.float32(0.17)) / texture.pitch
+        table = np.cumsum(rate * step, axis=1) + 0.5 * (np.arange(count) % 2)[:, None] + rng.uniform(-0.15, 0.15)
+        low, high = int(np.floor(table.min())) - 1, int(np.ceil(table.max())) + 2
+        jitter = rng.uniform(-0.16, 0.16, (2, count, high - low)).astype(np.float32)
+
+        place = (along - start) / step
+        left = place.astype(np.int32)
+        part = place - left
+        best = np.full((2, *along.shape), np.inf, np.float32)
+        offset = np.zeros((2, *along.shape), np.float32)
+        rod = np.zeros(along.shape, np.int32)
+        flat = table.astype(np.float32).ravel()
+        for neighbour in (-1, 0, 1):
+            k = row + neighbour - first
+            index = k * table.shape[1] + left
+            u = flat[index] * (1 - part) + flat[index + 1] * part
+            ds0 = across / texture.pitch - (k + first) * np.float32(spacing / texture.pitch)
+            whole = np.floor(u).astype(np.int32)
+            for j in (whole, whole + 1):
+                cell = k * (high - low) + j - low
+                du = u - j - jitter[0].ravel()[cell]
+                ds = ds0 - jitter[1].ravel()[cell]
+                square = du * du + ds * ds
+                nearer = square < best[0]
+                best[1] = np.where(nearer, best[0], np.minimum(best[1], square))
+                best[0] = np.where(nearer, square, best[0])
+                offset[0] = np.where(nearer, du, offset[0])
+                offset[1] = np.where(nearer, ds, offset[1])
+                rod = np.where(nearer, cell, rod)
+
+        ch, sh = cos(texture.head_angle), sin(texture.head_angle)
+        self.zeta = 2 * (offset[0] * ch + offset[1] * sh)  # -1 at the tail to 1 at the head
+        beside = 2 * (offset[1] * ch - offset[0] * sh)
+        keyhole = 1.1 - np.hypot(beside / (1 + 0.2 * np.clip(self.zeta, -1, 1)), self.zeta)  # narrows to the tail
+        wall = _smooth_minimum((best[1] - best[0]) / 2, keyhole / 2) - texture.interrod
+        sheath = 0.15 / texture.pitch  # 0.1-0.2 um
+        self.region = np.select(
+            [wall < 0, wall < sheath, self.zeta > -0.15], [law.INTERROD, law.SHEATH, law.HEAD], law.TAIL
+        ).astype(np.uint8)
+        cells = jitter[0].size
+        self.lean, self.twist, self.extra = (
+            (scale * rng.standard_normal(cells)).astype(np.float32)[rod] for scale in (0.10, 0.14, 0.12)
+        )
+
+    def swing(self, along, across):
+        """Hunter-Schreger swing of the rods' tilt at a place, radians."""
+        t = self._texture
+        place = along * cos(t.band_angle) + across * sin(t.band_angle)
+        return t.decussation * np.sin(2 * pi / t.band * place + t.phase)
+
+
+def _smooth_minimum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Lower of two distances, rounded where they are within 0.15 of each other: rods have no sharp corners."""
+    blend = np.maximum(0.15 - np.abs(a - b), 0)
+    return np.minimum(a, b) - blend * blend * (0.25 / 0.15)

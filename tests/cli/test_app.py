@@ -1,0 +1,144 @@
+"""The command line: what it writes, and how it refuses."""
+
+import errno
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from enamel_lib import paths
+from enamel_lib.cli import console
+from enamel_lib.reproduce import notebooks
+
+
+@pytest.fixture
+def quick_predictor(monkeypatch):
+    """A predictor that needs no network: hardness is 2 GPa and what the window's mean brightness adds."""
+
+    def predict(tiles):
+        return 2 + np.asarray(tiles, np.float32).mean(axis=(1, 2, 3)) / 255
+
+    predict.engine, predict.precision, predict.weights_sha256 = "brightness", "float32", "none"
+    monkeypatch.setattr(console, "predictor", lambda model, engine: predict)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    pixels = np.zeros((220, 240, 3), np.uint8)
+    pixels[:, 120:] = 200
+    path = tmp_path / "section.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def refused(result, *words):
+    """One line on standard error, exit code 2, and it says what is wrong."""
+    code, _, complaint = result
+    assert code == 2
+    assert complaint.startswith("enamel: ")
+    assert complaint.count("\n") == 1
+    assert all(word in complaint for word in words), complaint
+
+
+def test_simulate_writes_tiles_truth_and_labels_the_same_each_time(enamel, tmp_path):
+    for name in ("a", "b"):
+        assert enamel("simulate", "--out", tmp_path / name, "--count", 2, "--size", 64, "--seed", 7)[0] == 0
+    labels = pd.read_csv(tmp_path / "a" / "labels.csv")
+    assert list(labels["seed"]) == [7, 8]
+    truth = np.load(tmp_path / "a" / "tile_00001.npz")
+    assert truth["director"].shape == (64, 64, 3)
+    assert labels["hardness_gpa"][1] == pytest.approx(truth["hardness"].mean(), abs=1e-3)
+    assert Image.open(tmp_path / "a" / "tile_00001.png").size == (64, 64)
+    for file in ("tile_00000.png", "labels.csv"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_simulate_overwrites_only_when_forced(enamel, tmp_path):
+    arguments = ("simulate", "--out", tmp_path, "--size", 32)
+    assert enamel(*arguments)[0] == 0
+    refused(enamel(*arguments), "labels.csv", "--force")
+    assert enamel(*arguments, "--force")[0] == 0
+
+
+def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_path):
+    out = tmp_path / "maps"
+    code, said, _ = enamel("map", picture, "--out", out, "--stride", 10, "--pixel-size", 0.06)
+    assert code == 0
+    assert "GPa" in said
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"section-hardness.{s}" for s in ("csv", "json", "npy", "png")
+    ]
+    hardness = np.load(out / "section-hardness.npy")
+    settings = json.loads((out / "section-hardness.json").read_text())
+    table = pd.read_csv(out / "section-hardness.csv")
+    assert settings["engine"] == "brightness"
+    assert settings["stride"] == 10
+    assert settings["mean_gpa"] == pytest.approx(table["hardness"].mean(), abs=1e-4)
+    assert hardness.shape == (220, 240)
+    assert np.isnan(hardness[[0, -1]]).all()
+    assert np.isnan(hardness[:, [0, -1]]).all()
+    assert settings["windows"] == len(table) == 3 * 5
+    assert table["hardness"].to_numpy() == pytest.approx(
+        hardness[table["row"].astype(int), table["col"].astype(int)], abs=1e-4
+    )
+    by_column = table.groupby("col")["hardness"].mean()
+    assert by_column.is_monotonic_increasing  # the right of the picture is brighter
+    assert by_column.iloc[0] < by_column.iloc[-1]
+    refused(enamel("map", picture, "--out", out), "section-hardness", "--force")
+
+
+def test_a_full_disk_leaves_nothing(enamel, quick_predictor, picture, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    refused(enamel("map", picture, "--out", tmp_path / "maps", "--stride", 20), "No space left on device")
+    assert list((tmp_path / "maps").iterdir()) == []
+    refused(enamel("simulate", "--out", tmp_path / "tiles", "--size", 32), "No space left on device")
+    assert list((tmp_path / "tiles").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["predict", "map"])
+def test_bad_pictures_are_refused_in_one_line(enamel, quick_predictor, picture, tmp_path, command):
+    text, cut, small = (tmp_path / name for name in ("text.png", "cut.png", "small.png"))
+    text.write_text("no picture")
+    cut.write_bytes(picture.read_bytes()[:300])
+    Image.new("RGB", (150, 400)).save(small)
+    extra = ("--out", tmp_path / "maps") if command == "map" else ()
+    for path, word in ((text, "text.png"), (cut, "cut.png"), (small, "200"), (tmp_path / "none.png", "none.png")):
+        refused(enamel(command, path, *extra), word)
+    assert not (tmp_path / "maps").exists()
+
+
+def test_predict_reads_the_middle_window(enamel, quick_predictor, picture):
+    code, said, _ = enamel("predict", picture, picture, "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert [entry["image"] for entry in found] == [str(picture)] * 2
+    assert found[0]["hardness_gpa"] == pytest.approx(2 + 0.5 * 200 / 255, abs=1e-4)
+    assert enamel("predict", picture)[1].startswith("2.39 GPa")
+
+
+def test_reproduce_keeps_going_and_reports_failures(enamel, tmp_path, monkeypatch):
+    jobs = [notebooks.Job(tmp_path / f"0{n}-x.ipynb", {}, tmp_path / "build" / f"0{n}-x.ipynb") for n in (1, 2)]
+    monkeypatch.setattr(notebooks, "plan", lambda profile, numbers: jobs)
+    monkeypatch.setattr(notebooks.Job, "cells", 3)
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    records = iter([{"status": "cell 2: ValueError: no", "minutes": 0.1}, {"status": "done", "minutes": 0.2}])
+    monkeypatch.setattr(notebooks, "run", lambda job, on_cell: next(records))
+    code, said, log = enamel("reproduce", "--profile", "quick")
+    assert code == 1
+    assert "1 of 2 notebooks ran" in said
+    assert "cell 2: ValueError: no" in log
+    assert json.loads((tmp_path / "quick" / "manifest.json").read_text())["notebooks"]["02-x"]["status"] == "done"
+
+
+def test_unknown_profile_is_refused(enamel):
+    refused(enamel("reproduce", "--profile", "huge"), "huge", "quick")
+
+
+def test_wrong_options_exit_with_2(enamel):
+    assert enamel("simulate", "--out", "x", "--count", "0")[0] == 2
+    assert enamel("map", "x.png", "--out", "x", "--engine", "magic")[0] == 2

@@ -1,0 +1,81 @@
+"""`enamel evolve`: what it writes, how it refuses, and that it goes on after being killed."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from enamel_lib.cli import console
+from enamel_lib.evolve import judges
+from enamel_lib.generators import loading
+from tests.evolve.test_genetic import LATENT, generate
+
+
+@pytest.fixture
+def evolve(enamel, monkeypatch):
+    """Run `enamel evolve` with a generator and an indenter that need no networks."""
+    drawing = SimpleNamespace(generate=generate, latent_dim=LATENT)
+    monkeypatch.setattr(loading, "load_generator", lambda name, engine: drawing)
+
+    def predictor(tiles):
+        halves = tiles.reshape(len(tiles), 200, 2, -1).mean(axis=(1, 3), dtype=float)
+        return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
+
+    predictor.size = 200
+    monkeypatch.setattr(console, "predictor", lambda model, engine: predictor)
+
+    return lambda *arguments: enamel("evolve", *arguments)
+
+
+def test_it_writes_a_design_with_its_trace(evolve, tmp_path):
+    code, said, _ = evolve("--target", 4.1, "--out", tmp_path, "--generations", 15, "--seed", 3)
+    assert code == 0
+    facts = json.loads((tmp_path / "design.json").read_text())
+    trace = pd.read_csv(tmp_path / "trace.csv")
+    assert len(trace) == 16
+    assert facts["evaluations"] == 10 + 5 * 15
+    assert trace["best"].iloc[-1] == pytest.approx(facts["hardness_gpa"], abs=1e-4)
+    picture = np.asarray(Image.open(tmp_path / "design.png"))
+    assert np.abs(picture.astype(int) - generate(np.array([facts["code"]]))[0]).max() <= 1
+    assert facts["law_hardness_gpa"] == pytest.approx(judges.law_hardness(picture[None])[0], abs=1e-3)
+    assert f"{facts['hardness_gpa']:.3f} GPa for a target of 4.1 GPa" in said
+
+
+def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, tmp_path):
+    assert evolve("--target", 4.1, "--out", tmp_path / "once", "--generations", 12)[0] == 0
+    assert evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 5)[0] == 0
+    code, _, complaint = evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12)
+    assert code == 2
+    assert "--force" in complaint
+    assert evolve("--target", 4.1, "--out", tmp_path / "twice", "--generations", 12, "--resume")[0] == 0
+    traces = [(tmp_path / name / "trace.csv").read_text() for name in ("once", "twice")]
+    assert traces[0] == traces[1]
+    code, _, complaint = evolve("--target", 4.2, "--out", tmp_path / "twice", "--resume")
+    assert code == 2
+    assert "another search" in complaint
+
+
+@pytest.mark.parametrize("target", ["nan", "-1", "0", "1e9"])
+def test_what_is_no_hardness_is_refused_before_anything_is_loaded(evolve, monkeypatch, tmp_path, target):
+    monkeypatch.setattr(console, "predictor", None)
+    code, _, complaint = evolve("--target", target, "--out", tmp_path)
+    assert code == 2
+    assert complaint.count("\n") == 1
+    assert "2 to 7 GPa" in complaint
+
+
+def test_a_target_out_of_reach_is_refused_with_the_range(evolve, tmp_path):
+    code, _, complaint = evolve("--target", 9, "--out", tmp_path)
+    assert code == 2
+    assert "out of reach: this generator gives" in complaint
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rare_target_is_looked_for(evolve, tmp_path):
+    code, said, warned = evolve("--target", 4.3, "--out", tmp_path, "--tolerance", 0.05)
+    assert code == 0
+    assert "rare" in warned
+    assert "missed" not in said

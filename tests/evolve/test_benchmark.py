@@ -1,0 +1,136 @@
+"""The contest of searches: equal evaluations, known scores."""
+
+import numpy as np
+import pytest
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError, ModelError
+from enamel_lib.evolve import benchmark, genetic, judges
+from enamel_lib.evolve import search as searches
+from enamel_lib.generators import loading
+from enamel_lib.indenter import network
+from enamel_lib.inference import engines
+from tests.evolve.test_genetic import LATENT, evaluate, generate
+from tests.evolve.test_search import slope
+
+SETTINGS = {"latent_dim": LATENT, "targets": [3.7, 4.3], "seeds": 2, "evaluations": 73}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return benchmark.compare(tmp_path_factory.mktemp("contest") / "found.npz", generate, evaluate, slope, **SETTINGS)
+
+
+def test_all_methods_spend_the_same(found):
+    assert tuple(found) == benchmark.METHODS
+    assert {len(search.hardness) for each in found.values() for search in each} == {73}
+    assert {tuple((search.target) for search in each) for each in found.values()} == {(3.7, 4.3, 3.7, 4.3)}
+    for search in (search for each in found.values() for search in each):
+        assert abs(evaluate(generate(search.best_code[None]))[0] - search.target) == pytest.approx(search.off[-1])
+
+
+def test_a_contest_goes_on_where_it_was_stopped(found, tmp_path):
+    path = tmp_path / "found.npz"
+    benchmark.compare(path, generate, evaluate, slope, **SETTINGS | {"seeds": 1})
+    asked = []
+
+    def counting(pictures):
+        asked.append(len(pictures))
+        return evaluate(pictures)
+
+    again = benchmark.compare(path, generate, counting, slope, **SETTINGS)
+    assert sum(asked) == 2 * len(benchmark.METHODS) * 73
+    for method, each in found.items():
+        for one, other in zip(each, again[method], strict=True):
+            assert (one.hardness == other.hardness).all()
+            assert (one.best_code == other.best_code).all()
+    with pytest.raises(ModelError, match="another evaluations"):
+        benchmark.compare(path, generate, evaluate, slope, **SETTINGS | {"evaluations": 74})
+
+
+def test_some_of_the_methods_search_as_among_all(found, tmp_path):
+    path, few = tmp_path / "found.npz", ("random", "gradient")
+    some = benchmark.compare(path, generate, evaluate, slope, **SETTINGS, methods=few)
+    assert tuple(some) == few
+    for method in few:
+        assert [one.hardness.tolist() for one in some[method]] == [one.hardness.tolist() for one in found[method]]
+    assert tuple(benchmark.compare(path, generate, evaluate, slope, **SETTINGS)) == benchmark.METHODS
+    with pytest.raises(InputError, match="method luck is unknown; choose from audited GA, "):
+        benchmark.compare(path, generate, evaluate, slope, **SETTINGS, methods=["luck"])
+
+
+def test_a_contest_that_is_not_there_is_missed(tmp_path):
+    with pytest.raises(ModelError, match="enamel contest"):
+        benchmark.load(tmp_path / "found.npz")
+
+
+def test_the_genetic_algorithm_is_the_one_that_evolves():
+    search = benchmark.contender("audited GA", LATENT, 3.7, slope, evaluations=73)
+    searches.run([search], generate, evaluate)
+    history = search.population.history()
+    assert len(history.hardness) - 1 == 12  # 10 and 12 times 5 of the 73; the last three do not compete
+    assert set(history.hardness[-1]) <= set(search.hardness)
+
+
+def test_scores(found):
+    known = generate(np.random.default_rng(0).standard_normal((20, LATENT)))
+    table = benchmark.scores(found, generate, known)
+    for method, each in found.items():
+        off = [abs(search.hardness - search.target).min() for search in each]
+        assert table.loc[method, "error"] == pytest.approx(np.mean(off))
+        assert table.loc[method, "success"] == np.mean(np.array(off) < 0.05)
+        assert 0 <= table.loc[method, "low"] <= table.loc[method, "success"] <= table.loc[method, "high"] <= 1
+    codes = np.stack([search.best_code for search in found["random"]])
+    assert table.loc["random", "diversity"] == pytest.approx(judges.diversity(generate(codes)))
+    assert (table["novelty"] > 0).all()
+    assert benchmark.scores(found, generate, generate(codes)).loc["random", "novelty"] == 0
+
+
+def test_progress_never_goes_back_and_ends_at_the_error(found):
+    table = benchmark.scores(found, generate, generate(np.ones((1, LATENT))))
+    for method, curve in benchmark.progress(found).items():
+        assert len(curve) == 73
+        assert (np.diff(curve) <= 0).all()
+        assert curve[-1] == pytest.approx(table.loc[method, "error"])
+
+
+def test_who_is_near_enough_stops(found):
+    for method in benchmark.METHODS:
+        search = benchmark.contender(method, LATENT, 4.0, slope, evaluations=73, tolerance=0.05)
+        searches.run([search], generate, evaluate)
+        off = np.abs(search.hardness - 4.0)
+        assert len(off) < 73
+        assert off[-5:].min() < 0.05 or off[-10:].min() < 0.05
+
+
+def test_searches_target_by_target():
+    found = [benchmark.Found(target, np.array(hardness), np.zeros(2)) for target, *hardness in (
+        (4.0, 3.0, 3.96), (4.0, 4.2, 4.1), (3.0, 3.01, 3.5))]  # fmt: skip
+    table = benchmark.by_target(found)
+    assert table.index.tolist() == [3.0, 4.0]
+    assert table["success"].tolist() == [1.0, 0.5]
+    np.testing.assert_allclose(table[["error", "worst"]], [[0.01, 0.01], [0.07, 0.1]])
+    assert table["evaluations"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["contest", "evolution"])
+def test_the_shipped_searches_are_those_of_the_shipped_networks(name):
+    found, about = benchmark.load(paths.SEARCHES / f"{name}.npz")
+    assert benchmark.shipped_networks().items() <= about.items()
+    assert {tuple(search.target for search in each) for each in found.values()} == {
+        tuple(search.target for search in found["audited GA"])
+    }
+    assert {search.target for search in found["audited GA"]} == set(about["targets"])
+    latent_dim, size = loading.load_generator().latent_dim, about["evaluations"]
+    for search in (search for each in found.values() for search in each):
+        assert search.best_code.shape == (latent_dim,)
+        assert search.off[-1] < about["tolerance"] or len(search.hardness) == size
+
+
+def test_the_shipped_evolutions_are_those_of_the_shipped_networks():
+    generator, targets = loading.load_generator(), np.arange(3.0, 6.01, 0.5).tolist()
+    stored = paths.SEARCHES / "fig5.npz"
+    histories = genetic.evolve(None, None, targets, latent_dim=generator.latent_dim, checkpoint=stored)
+    pictures = generator.generate(np.stack([history.best_code for history in histories]))
+    read = judges.evaluator(engines.make_predictor(network.load_indenter()))(pictures)
+    np.testing.assert_allclose(read, [history.best_hardness for history in histories], atol=0.02)

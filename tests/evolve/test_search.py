@@ -1,0 +1,71 @@
+"""Other searches than the genetic algorithm: they spend what they are given, and find what they should."""
+
+import numpy as np
+import pytest
+
+from enamel_lib.errors import InputError
+from enamel_lib.evolve import search as searches
+from tests.evolve.test_genetic import LATENT, PAINT, evaluate, generate
+
+TARGET = 4.5  # GPa, harder than a hundred codes at random
+
+
+def slope(codes, target):
+    """Gradient of |hardness - target| by central differences."""
+    step = 1e-4 * np.linalg.norm(codes) * np.eye(LATENT)
+    return (distance(codes + step, target) - distance(codes - step, target))[None] / (2e-4 * np.linalg.norm(codes))
+
+
+def distance(codes, target):
+    """As `evaluate`, without the rounding to 8 bits."""
+    directions = codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    halves = (60 * directions @ PAINT).reshape(len(codes), 12, 2, -1).mean(axis=(1, 3))
+    return np.abs(4 + 0.02 * (halves[:, 0] - halves[:, 1]) - target)
+
+
+SEARCHES = {
+    "random": searches.Sampling,
+    "CMA-ES": searches.CmaEs,
+    "MAP-Elites": searches.MapElites,
+    "gradient": lambda *arguments, **settings: searches.Descent(*arguments, slope, **settings),
+}
+
+
+@pytest.mark.parametrize("make", SEARCHES.values(), ids=SEARCHES)
+def test_a_search_spends_its_evaluations_and_keeps_its_best(make):
+    search = make(LATENT, TARGET, evaluations=63, seed=2)
+    searches.run([search], generate, evaluate)
+    assert len(search.hardness) == 63
+    assert np.abs(search.hardness - TARGET).min() == abs(search.best_hardness - TARGET)
+    assert evaluate(generate(search.best_code[None])) == search.best_hardness
+
+
+@pytest.mark.parametrize("make", SEARCHES.values(), ids=SEARCHES)
+def test_a_seed_gives_one_search(make):
+    first, again, other = (make(LATENT, TARGET, evaluations=30, seed=seed) for seed in (3, 3, 4))
+    searches.run([first, other], generate, evaluate)
+    searches.run([again], generate, evaluate)
+    assert (first.hardness == again.hardness).all()
+    assert (first.hardness != other.hardness).any()
+
+
+@pytest.mark.parametrize("name", ["CMA-ES", "MAP-Elites", "gradient"])
+def test_what_learns_beats_chance(name):
+    off = {}
+    for which in (name, "random"):
+        each = [SEARCHES[which](LATENT, TARGET, evaluations=120, seed=seed) for seed in range(5)]
+        searches.run(each, generate, evaluate)
+        off[which] = np.mean([abs(search.best_hardness - TARGET) for search in each])
+    assert off["random"] > 0.02
+    assert off[name] < off["random"] / 2
+
+
+def test_traits_of_known_pictures():
+    grey, striped = np.full((64, 64, 3), 51, np.uint8), np.zeros((64, 64, 3), np.uint8)
+    striped[::2], striped[1::2] = (255, 0, 0), (0, 255, 255)  # axes at right angles, row by row
+    np.testing.assert_allclose(searches.traits(np.stack([grey, striped])), [[0.2, 0], [1, 45]], atol=1e-6)
+
+
+def test_what_evaluate_gives_is_checked():
+    with pytest.raises(InputError, match="one finite number per picture"):
+        searches.run([searches.Sampling(LATENT, 4.0, evaluations=5)], generate, lambda pictures: np.zeros(2))

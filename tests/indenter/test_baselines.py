@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+from threadpoolctl import threadpool_info
+
+from enamel_lib.dataset import simulated
+from enamel_lib.indenter import baselines
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    return simulated.unseen_tiles(40, seed=9)
+
+
+def test_unseen_tiles_come_with_their_truth(unseen):
+    tiles, truth = unseen
+    assert tiles.shape == (40, 200, 200, 3)
+    assert len(truth) == 40
+    assert truth["truth"].between(1.5, 8).all()
+    assert np.corrcoef(truth["truth"], truth["depth"])[0, 1] > 0.5
+    again, _ = simulated.unseen_tiles(40, seed=9)
+    np.testing.assert_array_equal(tiles, again)
+
+
+def test_statistics_are_finite_and_do_not_know_the_branch(unseen):
+    statistics = baselines.orientation_statistics(unseen[0][:3])
+    assert np.isfinite(statistics).all(axis=None)
+    np.testing.assert_allclose(statistics.filter(like="hue").sum(axis=1), 1)
+    np.testing.assert_allclose(statistics[["dyad_xx", "dyad_yy", "dyad_zz"]].sum(axis=1), 1)
+
+
+def test_regressors_learn_what_they_can():
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    linear, bent = features["a"] + 4, np.abs(features["a"]) + 4
+    assert np.allclose(baselines.fit("linear", features, linear).predict(features), linear, atol=0.01)
+    assert np.corrcoef(baselines.fit("trees", features, bent).predict(features), bent)[0, 1] > 0.9
+    weights = np.where(linear > 4, 1.0, 0.0)
+    mean = baselines.fit("mean", features, linear, weights=weights).predict(features)
+    np.testing.assert_allclose(mean, linear[linear > 4].mean())
+
+
+def test_trees_are_grown_by_one_thread(monkeypatch):
+    """By two they took 200 s instead of 5 beside another busy program."""
+    threads = []
+
+    class Spied(baselines.HistGradientBoostingRegressor):
+        def fit(self, *arguments, **settings):
+            threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+            return super().fit(*arguments, **settings)
+
+    monkeypatch.setattr(baselines, "HistGradientBoostingRegressor", Spied)
+    baselines.fit("trees", np.arange(60.0)[:, None], np.arange(60.0))
+    assert set(threads) == {1}
+
+
+def test_unknown_regressor():
+    with pytest.raises(ValueError, match="forest"):
+        baselines.fit("forest", pd.DataFrame({"a": [1.0]}), np.ones(1))

@@ -1,0 +1,175 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enamel_lib.errors import InputError
+from enamel_lib.inference import hardness_map
+from enamel_lib.inference.hardness_map import HardnessMap, raster
+
+SIZE = 24
+
+
+class Mean:
+    """A stand-in for the network: the mean of the window, weighted so that its parts tell apart."""
+
+    size = SIZE
+    weights = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, tiles):
+        self.batches.append(len(tiles))
+        return np.tensordot(tiles, self.weights, 3).astype(np.float32)
+
+
+class Blocks(Mean):
+    """The same with whole blocks, at steps that are multiples of 3 px."""
+
+    block_step = 3
+
+    def predict_block(self, patch, step):
+        self.batches.append(patch.shape)
+        view = np.lib.stride_tricks.sliding_window_view(patch, (SIZE, SIZE, 3))[::step, ::step, 0]
+        return np.tensordot(view, self.weights, 3).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return np.random.default_rng(1).integers(0, 256, (61, 90, 3), dtype=np.uint8)
+
+
+def by_hand(picture, stride):
+    view = np.lib.stride_tricks.sliding_window_view(picture, (SIZE, SIZE, 3))[::stride, ::stride, 0]
+    return np.tensordot(view, Mean.weights, 3)
+
+
+@pytest.mark.parametrize("stride", [1, 5, 1000])
+@pytest.mark.parametrize("batch_size", [1, 7, 10_000])
+def test_every_window_at_any_stride_and_batch(picture, stride, batch_size):
+    made = raster(picture, Mean(), stride=stride, batch_size=batch_size)
+    np.testing.assert_allclose(made.hardness, by_hand(picture, stride), rtol=1e-5)
+    assert made.hardness.dtype == np.float32
+    np.testing.assert_array_equal(made.rows, np.arange(0, 61 - SIZE + 1, stride) + SIZE / 2)
+    np.testing.assert_array_equal(made.cols, np.arange(0, 90 - SIZE + 1, stride) + SIZE / 2)
+    assert (made.image_shape, made.stride, made.window) == ((61, 90), stride, SIZE)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 6])
+@pytest.mark.parametrize("block", [1, 4, 16])
+def test_blocks_cover_every_window_once(picture, stride, block, monkeypatch):
+    monkeypatch.setattr(hardness_map, "BLOCK", block)
+    predictor = Blocks()
+    made = raster(picture, predictor, stride=stride)
+    np.testing.assert_allclose(made.hardness, by_hand(picture, stride), rtol=1e-5)
+    assert len(set(predictor.batches)) == 1  # one shape, so that one graph is compiled
+    assert len(predictor.batches[0]) == 3
+
+
+def test_sharing_is_left_where_it_cannot_pay(picture):
+    for options in ({"stride": 8}, {"stride": 3, "share": False}):  # 8 and 3 meet at 24, a whole window
+        predictor = Blocks()
+        made = raster(picture, predictor, **options)
+        np.testing.assert_allclose(made.hardness, by_hand(picture, options["stride"]), rtol=1e-5)
+        assert all(isinstance(batch, int) for batch in predictor.batches)
+
+
+@pytest.mark.parametrize("predictor", [Mean(), Blocks()])
+def test_progress_ends_at_the_total(picture, predictor):
+    calls = []
+    made = raster(picture, predictor, stride=3, batch_size=50, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (made.hardness.size, made.hardness.size)
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+
+
+def test_memory_is_that_of_one_batch():
+    picture = np.zeros((200, 300, 3), np.uint8)
+    tracemalloc.start()
+    raster(picture, lambda tiles: np.zeros(len(tiles), np.float32), batch_size=4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 200 * 200 * 3 * 2 + 100_000  # all windows would be 12 MB
+
+
+def test_refusals(picture):
+    with pytest.raises(InputError, match="smaller than the window"):
+        raster(picture[:10], Mean())
+    with pytest.raises(InputError, match="batch size"):
+        raster(picture, Mean(), batch_size=0)
+    with pytest.raises(InputError, match="stride"):
+        raster(picture, Mean(), stride=0)
+
+
+def test_full_has_a_border_of_nan_and_the_readings_inside(picture):
+    made = raster(picture, Mean(), stride=1)
+    full = made.full()
+    assert full.shape == (61, 90)
+    np.testing.assert_array_equal(full[12:50, 12:79], made.hardness)
+    assert np.isfinite(full).sum() == made.hardness.size
+    coarse = raster(picture, Mean(), stride=5)
+    np.testing.assert_allclose(coarse.full()[12::5, 12::5][:8, :14], coarse.hardness, rtol=1e-6)
+
+
+@settings(deadline=None)
+@given(
+    counts=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    stride=st.integers(1, 9),
+    slope=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+)
+def test_interpolation_is_exact_on_a_plane(counts, stride, slope):
+    rows, cols = (np.arange(count) * float(stride) + 12 for count in counts)
+    plane = (4 + slope[0] * rows[:, None] + slope[1] * cols).astype(np.float32)
+    made = HardnessMap(plane, rows, cols, (100, 100), stride, 24)
+    inside = np.linspace(rows[0], rows[-1], 5), np.linspace(cols[0], cols[-1], 7)
+    expected = 4 + slope[0] * inside[0][:, None] + slope[1] * inside[1]
+    np.testing.assert_allclose(made.at(*inside), expected, atol=1e-4)
+    assert np.isnan(made.at([rows[0] - 0.01, rows[-1] + 0.01], cols)).all()
+
+
+def test_frame_has_one_line_per_window(picture):
+    made = raster(picture, Mean(), stride=5)
+    frame = made.to_frame()
+    assert list(frame.columns) == ["row", "col", "hardness"]
+    pivoted = frame.pivot(index="row", columns="col", values="hardness")
+    np.testing.assert_array_equal(pivoted.to_numpy(), made.hardness)
+    np.testing.assert_array_equal(pivoted.index, made.rows)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 1.926, 3.0])
+def test_the_grid_shows_along_its_axis_only(spacing):
+    noise = np.random.default_rng(2).normal(size=(200, 220))
+    position = np.arange(200) * spacing
+    with_grid = noise + 2 * np.cos(2 * np.pi * position / 8)[:, None]
+    found = hardness_map.grid_artefact(with_grid, spacing)
+    assert found["rows"] > 8
+    assert 0.8 < found["cols"] < 1.5
+    assert 0.8 < hardness_map.grid_artefact(noise, spacing)["rows"] < 1.5
+    assert hardness_map.grid_artefact(with_grid, (spacing, 2), period_px=11)["rows"] < 2
+
+
+def test_a_grid_too_fine_to_see_is_not_measured():
+    noise = np.random.default_rng(3).normal(size=(200, 12))
+    found = hardness_map.grid_artefact(noise, (8, 1))
+    assert np.isnan(found["rows"])  # period below two samples
+    assert np.isnan(found["cols"])  # too few columns for a median
+    with pytest.raises(InputError, match="NaN"):
+        hardness_map.grid_artefact(np.full((50, 50), np.nan), 1)
+
+
+def test_window_means_lie_on_the_grid_of_the_raster():
+    rng = np.random.default_rng(5)
+    image = rng.integers(0, 256, (230, 260, 3), dtype=np.uint8)
+    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    means = hardness_map.window_means(image.mean(axis=-1), stride=10)
+    np.testing.assert_allclose(means, mapped.hardness, rtol=1e-5)
+
+
+def test_a_rescaled_map_reads_the_same_at_rescaled_places():
+    image = np.random.default_rng(6).integers(0, 256, (240, 260, 3), dtype=np.uint8)
+    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    half = mapped.rescaled(0.5)
+    assert half.image_shape == (120, 130)
+    np.testing.assert_allclose(half.at(half.rows, half.cols), mapped.hardness, rtol=1e-6)
