@@ -212,7 +212,7 @@ def test_a_worker_ends_with_the_process_that_started_it(stand_in):
     arguments = {key: str(value) for key, value in stand_in(SERVE).items()}
     program = f"""
 import os, signal
-from enamel_lib import tf1_client
+from enamel_lib.generators.tf1 import client as tf1_client
 generator = tf1_client.Tf1Generator(**{arguments!r})
 os.kill(os.getpid(), signal.SIGKILL)
 """
