@@ -12,6 +12,7 @@ DATA = ROOT / "data"
 RAW = DATA / "raw"  # the user's own files, read-only
 PROCESSED = DATA / "processed"  # generated, ignored by git
 MODELS = DATA / "models"  # shipped weights and their cards
+PUBLISHED = DATA / "published"  # numbers printed in the paper
 SEARCHES = DATA / "searches"  # shipped results of long searches
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"

@@ -13,7 +13,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "generator",
         "maps",
         "saliency",
+        "style",
         "training",
     ],
-    submod_attrs={},
+    submod_attrs={"style": ["gallery", "pic_key"]},
 )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from enamel_lib.evolve.genetic import History
 from enamel_lib.evolve.operators import OPERATORS
-from enamel_lib.plots.training import PAPER_GREY, draw_image
+from enamel_lib.plots.style import PAPER_GREY, draw_image
 
 
 def evolution(histories: Sequence[History], pictures: np.ndarray) -> Figure:

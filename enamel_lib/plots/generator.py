@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from enamel_lib.generators import metrics
-from enamel_lib.plots.training import PAPER_GREY, draw_image
+from enamel_lib.plots.style import PAPER_GREY, draw_image
 
 TILE_INCH = 0.95
 

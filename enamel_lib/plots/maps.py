@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from enamel_lib.inference.hardness_map import HardnessMap
-from enamel_lib.plots.training import draw_image, scale_bar
+from enamel_lib.plots.style import draw_image, scale_bar
 
 
 def hardness_map_figure(

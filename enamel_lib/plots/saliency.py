@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from enamel_lib.explain.orientation import Profile, marginal
-from enamel_lib.plots.training import PAPER_GREY, draw_image, scale_bar
+from enamel_lib.plots.style import PAPER_GREY, draw_image, scale_bar
 
 SALIENCY_COLOURS = "inferno"
 ANGLE_NAMES = {"phi": "in-plane angle φ′ (°)", "theta": "angle to the normal θ′ (°)"}

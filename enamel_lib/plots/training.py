@@ -16,64 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from scipy import stats
 
-from enamel_lib import microstructure, paths, pic
+from enamel_lib import microstructure, pic
+from enamel_lib.plots.style import PAPER_GREY, draw_image, scale_bar
 from enamel_lib.simulate.law import REGION_NAMES
 from enamel_lib.simulate.simulator import Section
 
 if TYPE_CHECKING:
     import keras
 
-mpl.style.use(paths.PACKAGE / "plots" / "enamel.mplstyle")
 SOURCES = ("accurate", "estimated", "noisy")
-PAPER_GREY = "0.45"
-
-
-def draw_image(ax: Axes, image: np.ndarray, title: str = "") -> None:
-    """Draw a picture without axes."""
-    ax.imshow(image)
-    ax.set_title(title)
-    ax.set_axis_off()
-
-
-def scale_bar(ax: Axes, width_px: float, pixel_size_um: float) -> None:
-    """Draw a white bar of a round length, about a fifth of an image `width_px` wide, in its lower left corner."""
-    wanted = width_px * pixel_size_um / 5
-    length = max((r for r in (1, 2, 5, 10, 20, 50, 100, 200, 500) if r <= wanted), default=wanted)
-    bottom, height = max(ax.get_ylim()), abs(np.diff(ax.get_ylim())[0])
-    left = min(ax.get_xlim()) + 0.03 * width_px
-    bar = Rectangle(
-        (left, bottom - 0.06 * height), length / pixel_size_um, 0.015 * height, fc="white", ec="black", lw=0.5
-    )
-    ax.add_patch(bar)
-    label = ax.text(left, bottom - 0.075 * height, f"{length:g} µm", color="white", size=8, va="bottom")
-    label.set_path_effects([mpl.patheffects.withStroke(linewidth=1.5, foreground="black")])
-
-
-def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 4) -> Figure:
-    """Pictures side by side, each with a title.
-
-    Parameters
-    ----------
-    images
-        `(H, W, 3)` each.
-    """
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(1.75 * columns, 2.0 * rows))
-    for ax, image, title in zip(figure.subplots(rows, columns, squeeze=False).flat, images, titles, strict=False):
-        draw_image(ax, image, title)
-    for ax in figure.axes[len(images) :]:
-        ax.set_axis_off()
-    return figure
-
-
-def pic_key() -> Figure:
-    """Colour key of PIC maps: hue against in-plane angle, brightness against off-plane angle."""
-    phi, gamma = np.meshgrid(np.linspace(-90, 90, 361), np.linspace(0, 90, 91))
-    figure = Figure(figsize=(5, 1.6))
-    ax = figure.subplots()
-    ax.imshow(pic.encode(pic.to_director(phi, gamma)), extent=(-90, 90, 90, 0), aspect="auto", interpolation="bilinear")
-    ax.set(xlabel="in-plane angle φ (°)", ylabel="off-plane |γ| (°)", xticks=range(-90, 91, 30), yticks=(0, 45, 90))
-    return figure
 
 
 def dataset(tiles: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[float]], table: pd.DataFrame) -> Figure:

@@ -9,10 +9,12 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submodules=[
+        "facts",
         "notebooks",
         "report",
     ],
     submod_attrs={
-        "report": ["save_figure", "write_facts"],
+        "facts": ["Facts", "published"],
+        "report": ["find_result", "results_folder", "save_figure"],
     },
 )

@@ -1,7 +1,6 @@
-"""Leave a trace of every run: figures, the numbers behind the text (facts), and the run manifest."""
+"""Leave a trace of every run: figures, results that are no figures, and the run manifest."""
 
 import json
-import math
 import os
 import platform
 import subprocess
@@ -10,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enamel_lib import paths
-from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
-DPI = 160
+DPI = 300  # of journals, at the width of `plots.style`
 RECORDED_PACKAGES = ("keras", "tensorflow", "openvino", "numpy", "scikit-image", "matplotlib")
 
 
-def save_figure(fig: "Figure", name: str, out: str | os.PathLike = paths.FIGURES) -> Path:
-    """Write a figure as PNG, byte for byte the same for the same figure.
+def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures") -> Path:
+    """Write a figure as PNG and as PDF, byte for byte the same for the same figure.
 
     Parameters
     ----------
@@ -35,48 +32,25 @@ def save_figure(fig: "Figure", name: str, out: str | os.PathLike = paths.FIGURES
     Returns
     -------
     pathlib.Path
-        The PNG written.
+        The PNG written; the PDF lies beside it.
     """
-    path = output_root() / out / f"{name}.png"
-    with paths.atomic(path) as temporary:
-        fig.savefig(temporary, dpi=DPI, metadata={"Software": None})  # the version would differ between machines
-    return path
+    unstated = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
+    for suffix, metadata_ in unstated.items():  # versions and dates would differ between machines
+        path = output_root() / out / f"{name}{suffix}"
+        with paths.atomic(path) as temporary:
+            fig.savefig(temporary, dpi=DPI, metadata=metadata_)
+    return path.with_suffix(".png")
 
 
-def write_facts(number: str | int, facts: dict[str, Any], out: str | os.PathLike = paths.FIGURES) -> "pd.DataFrame":
-    """Write the numbers of one notebook to ``facts/NN.json`` and give them as a table to show.
+def results_folder(out: str | os.PathLike = "figures") -> Path:
+    """Folder of results that are no figures, such as designs: `data/results` beside the folder of the figures `out`."""
+    return (output_root() / out).parent / "data" / "results"
 
-    Floats are rounded to three significant digits, but never above the unit, so that a rerun on another processor
-    gives the same file.
 
-    Parameters
-    ----------
-    number
-        Number of the notebook, for example ``"05"``.
-    facts
-        Name -> value, or name -> ``{"value": ..., "paper": ..., "unit": ...}`` with the paper's number beside it.
-    out
-        Folder of the figures; a relative one is below `output_root`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``fact``, ``here`` and ``paper``, as text, in the order given.
-    """
-    import pandas as pd
-
-    records = {}
-    for name, fact in facts.items():
-        fact = dict(fact) if isinstance(fact, dict) else {"value": fact}
-        if "value" not in fact or not fact.keys() <= {"value", "paper", "unit"}:
-            raise InputError(f"fact {name!r} has the keys {sorted(fact)}; it needs value, and may have paper and unit")
-        records[name] = {key: _rounded(value) for key, value in fact.items()}
-    write_json(output_root() / out / "facts" / f"{int(number):02d}.json", records)
-    rows = [
-        (f"{name} ({fact['unit']})" if fact.get("unit") else name, _text(fact["value"]), _text(fact.get("paper")))
-        for name, fact in records.items()
-    ]
-    return pd.DataFrame(rows, columns=["fact", "here", "paper"])
+def find_result(name: str, out: str | os.PathLike = "figures") -> Path:
+    """Path of a result that a notebook before made: below the same output root, or else as it was committed."""
+    made = results_folder(out) / name
+    return made if made.exists() else paths.DATA / "results" / name
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
@@ -124,31 +98,6 @@ def output_root() -> Path:
     The tests set it, because nbval runs the committed notebooks as they are and must not touch committed figures.
     """
     return paths.ROOT / os.environ.get("ENAMEL_OUTPUT_ROOT", "")
-
-
-def _rounded(value: Any) -> Any:
-    """Turn numpy scalars into plain ones, round floats, and make NaN None."""
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    value = value.item() if hasattr(value, "item") else value
-    if not isinstance(value, float):
-        return value
-    if not math.isfinite(value):
-        return None
-    return round(value, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0.0
-
-
-def _text(value: Any) -> str:
-    """Show a value in the facts table: thousands apart, whole floats without a trailing ``.0``."""
-    if value is None:
-        return "–"
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
-        return f"{value:,.0f}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _commit() -> str | None:

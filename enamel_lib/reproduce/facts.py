@@ -1,0 +1,148 @@
+"""The numbers behind the text of a notebook: recorded where they are stated, written once, set beside the paper's."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError
+from enamel_lib.reproduce.report import output_root, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import Markdown
+
+PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}]*))?\}")  # {name of a fact} or {name of a fact|.2f}
+
+
+def published(path: Path = paths.PUBLISHED / "lew2023.yml") -> dict[str, dict[str, Any]]:
+    """Give the numbers printed in the paper, by chapter of `data/published/lew2023.yml`; hardness in GPa."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+class Facts:
+    """Facts of one notebook, in the order in which they are recorded.
+
+    Floats are rounded to three significant digits, but never above the unit, so that a rerun on another processor
+    gives the same file.
+
+    Parameters
+    ----------
+    number
+        Number of the notebook, for example "05".
+
+    Examples
+    --------
+    >>> facts = Facts("02")
+    >>> facts.record("r2, paper split", 0.8564, paper=0.94)
+    >>> facts.say("The network reaches **{r2, paper split|.2f}**.").data
+    'The network reaches **0.86**.'
+    """
+
+    def __init__(self, number: str | int) -> None:
+        self.number = f"{int(number):02d}"
+        self._facts: dict[str, dict[str, Any]] = {}
+
+    def record(self, name: str, value: Any, *, paper: Any = None, unit: str = "") -> None:
+        """Record one number, text or yes/no, with the paper's beside it if the paper has one.
+
+        Raises
+        ------
+        InputError
+            If there is a fact of that name.
+        """
+        if name in self._facts:
+            raise InputError(f"fact {name!r} is recorded already; give the second one another name")
+        fact = {"value": _rounded(value)}
+        if paper is not None:
+            fact["paper"] = _rounded(paper)
+        if unit:
+            fact["unit"] = unit
+        self._facts[name] = fact
+
+    def table(
+        self,
+        name: str,
+        values: "Mapping[Any, Any] | pd.Series",
+        *,
+        paper: Mapping[Any, Any] | None = None,
+        unit: str = "",
+    ) -> None:
+        """Record a fact for each entry of a mapping or series.
+
+        Parameters
+        ----------
+        name
+            With `{}` where the key goes, for example "final hardness, target {}".
+        values
+            Key -> value. Float keys are written shortly.
+        paper
+            The paper's values, by the same keys; not all need be there.
+        """
+        for key, value in values.items():
+            text = f"{key:g}" if isinstance(key, float) else str(key)
+            self.record(name.format(text), value, paper=(paper or {}).get(key), unit=unit)
+
+    def __getitem__(self, name: str) -> Any:
+        """Value of a fact, rounded as it will be written."""
+        try:
+            return self._facts[name]["value"]
+        except KeyError:
+            raise InputError(f"no fact {name!r} is recorded; there are {', '.join(self._facts) or 'none'}") from None
+
+    def say(self, text: str) -> "Markdown":
+        """State a finding, with facts in place of `{name}` or, in a format, `{name|.2f}`: Markdown for a notebook."""
+        from IPython.display import Markdown
+
+        def put(place: re.Match) -> str:
+            name, form = place.groups()
+            return _text(self[name]) if form is None else format(self[name], form)
+
+        return Markdown(PLACE.sub(put, text))
+
+    def write(self, out: str | os.PathLike = "figures") -> "pd.DataFrame":
+        """Write `facts/NN.json` below the folder of the figures and give the facts as a table to show.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `fact`, `here` and `paper`, as text, in the order recorded.
+        """
+        import pandas as pd
+
+        write_json(output_root() / out / "facts" / f"{self.number}.json", self._facts)
+        rows = [
+            (f"{name} ({fact['unit']})" if "unit" in fact else name, _text(fact["value"]), _text(fact.get("paper")))
+            for name, fact in self._facts.items()
+        ]
+        return pd.DataFrame(rows, columns=["fact", "here", "paper"])
+
+
+def _rounded(value: Any) -> Any:
+    """Turn numpy scalars into plain ones, round floats, and make NaN None."""
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return round(value, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0.0
+
+
+def _text(value: Any) -> str:
+    """Show a value: thousands apart, whole floats without a trailing `.0`."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
+        return f"{value:,.0f}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
