@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import matplotlib as mpl
 import matplotlib.patheffects
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
