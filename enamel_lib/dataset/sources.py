@@ -110,6 +110,11 @@ def load_sources(root: Path | str) -> dict[str, Source]:
     return {name: _placed(name, table, beside, root) for name, table in tables.items()}
 
 
+def is_simulated(root: Path | str) -> bool:
+    """Whether the data under `root` were simulated, so that a truth is known; what is drawn from them says so."""
+    return (Path(root) / MANIFEST).is_file()
+
+
 def load_truth(root: Path | str) -> pd.DataFrame:
     """Truth of simulated tiles, one row each: true hardness (GPa), depth, and `hidden_*` summaries of its fields.
 

@@ -263,3 +263,8 @@ def test_any_table_loads_or_is_refused(user_root, content):
         return
     assert table.label.between(*sources.LABEL_LIMITS_GPA).all()
     assert table.image.is_unique
+
+
+def test_simulated_data_are_told_from_the_users(root, user_root):
+    assert sources.is_simulated(root)
+    assert not sources.is_simulated(user_root)
