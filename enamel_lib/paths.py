@@ -13,11 +13,12 @@ RAW = DATA / "raw"  # the user's own files, read-only
 PROCESSED = DATA / "processed"  # generated, ignored by git
 MODELS = DATA / "models"  # shipped weights and their cards
 PUBLISHED = DATA / "published"  # numbers printed in the paper
+REFERENCE = DATA / "reference"  # reference data that ship with the project
 SEARCHES = DATA / "searches"  # shipped results of long searches
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"  # executed notebooks, benchmarks, manifests; ignored by git
-SHARED = ROOT.parent / "shared" / "data"  # reference data beside the checkout, where there is any
+SHARED = ROOT.parent / "shared" / "data"  # more reference data beside the checkout, where there are any
 
 
 @contextmanager

@@ -1,4 +1,10 @@
-"""What the authors made public: the one real PIC map of human enamel, and the hardness map that they drew of it."""
+"""Reference data that others made public: the one real PIC map of human enamel, and the hardness map drawn of it.
+
+`REGISTRY` says of every file what it is, its licence, size and hash. Small ones ship in `data/reference/`; the others
+are looked for in `../shared/data`, then in the cache (`$ENAMEL_CACHE`), then downloaded; `enamel fetch` does so ahead
+of time. Where the real map may be missing, a notebook asks once, `real = reference.real_map_if_there()`, does its part
+about the real map only `if real is not None`, and ends with `facts.write(out, keep=real is None)`.
+"""
 
 import hashlib
 import logging
@@ -13,10 +19,49 @@ from enamel_lib.errors import InputError
 
 COMMIT = "ef58771aba46468c0dbd39eb5bf12aebf77aec9b"
 URL = f"https://raw.githubusercontent.com/lamm-mit/HardnessMapDesign/{COMMIT}/"
-REGISTRY = {"Human_Test_Map.png": "eb97eeeda13e0b034b8a65aac8c40aaddead32cf42a56181a09a24917ed8f822"}  # SHA-256, MIT
-PUBLISHED_MAP = ("published_hardness_map.npz", "41ad4331527159a0ec7c45881dfef1d3cc971fb78b18d49b2c0ae13826b35ccd")
+REAL_MAP, PUBLISHED_MAP = "Human_Test_Map.png", "published_hardness_map.npz"
 PUBLISHED_SCALE = 2  # the authors enlarge the real map twofold before they raster it
 TIMEOUT = 30  # s
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file of reference data.
+
+    Attributes
+    ----------
+    what, licence
+        For people.
+    size
+        Bytes.
+    sha256
+        Of the file.
+    url
+        Where to download it; None if it ships with the project.
+    """
+
+    what: str
+    licence: str
+    size: int
+    sha256: str
+    url: str | None = None
+
+
+REGISTRY = {  # to add a file is to add an entry
+    REAL_MAP: Item(
+        "the one real PIC map of human enamel that is public (Lew 2023, Fig. 4)",
+        "MIT, lamm-mit/HardnessMapDesign",
+        487_645,
+        "eb97eeeda13e0b034b8a65aac8c40aaddead32cf42a56181a09a24917ed8f822",
+        URL + REAL_MAP,
+    ),
+    PUBLISHED_MAP: Item(
+        "the authors' hardness map of it, digitised from a figure of their notebook",
+        "MIT, lamm-mit/HardnessMapDesign",
+        113_661,
+        "41ad4331527159a0ec7c45881dfef1d3cc971fb78b18d49b2c0ae13826b35ccd",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -36,15 +81,40 @@ class PublishedMap:
     col: np.ndarray
 
 
-def real_map(*, base_url: str = URL, cache: Path | None = None) -> np.ndarray:
-    """Give the real PIC map of human enamel (Lew 2023, Fig. 4), from the shared folder or else from the authors.
+def fetch(name: str) -> Path:
+    """Give a file of `REGISTRY`, verified; it is downloaded if it is nowhere on this machine.
 
-    Parameters
-    ----------
-    base_url
-        Folder to download from.
-    cache
-        Where the download is kept; by default the user's cache folder, or `$ENAMEL_CACHE`.
+    Raises
+    ------
+    InputError
+        If it cannot be had, or is not the file that was published.
+    """
+    item = REGISTRY[name]
+    for file in (paths.REFERENCE / name, paths.SHARED / name.lower()):
+        if file.is_file():
+            return _verified(file, item.sha256)
+    if item.url is None:
+        raise InputError(f"{name}: is missing from {paths.REFERENCE}; check out data/ again (git checkout data)")
+    logging.getLogger("pooch").setLevel(logging.WARNING)  # a notebook should not show where its cache lies
+    cache = pooch.create(
+        pooch.os_cache("enamel_lib"),
+        base_url="",
+        registry={name: item.sha256},
+        urls={name: item.url},
+        retry_if_failed=1,
+        env="ENAMEL_CACHE",
+    )
+    try:
+        return Path(cache.fetch(name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)))
+    except Exception as error:  # no network, no such page, wrong hash, full disk: the mending is the same
+        raise InputError(
+            f"{name}: could not be had from {item.url} ({type(error).__name__}); "
+            f"without a network, download it elsewhere and put it at {Path(cache.path) / name}"
+        ) from error
+
+
+def real_map() -> np.ndarray:
+    """Give the real PIC map of human enamel (Lew 2023, Fig. 4).
 
     Returns
     -------
@@ -54,46 +124,25 @@ def real_map(*, base_url: str = URL, cache: Path | None = None) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is not there and cannot be downloaded, or is not the file that the authors published.
+        As `fetch`.
     """
-    name = "Human_Test_Map.png"
-    shared = paths.SHARED / name.lower()
-    if shared.is_file():
-        return images.read_image(_verified(shared, REGISTRY[name]))
-    logging.getLogger("pooch").setLevel(logging.WARNING)  # a notebook should not show where its cache lies
-    fetcher = pooch.create(
-        cache or pooch.os_cache("enamel_lib"),
-        base_url,
-        registry=REGISTRY,
-        retry_if_failed=1,
-        env=None if cache else "ENAMEL_CACHE",
-    )
+    return images.read_image(fetch(REAL_MAP))
+
+
+def real_map_if_there() -> np.ndarray | None:
+    """Give the real PIC map, as `real_map`; or else say in one line that its part is left out, and give None."""
     try:
-        file = fetcher.fetch(name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
-    except Exception as error:  # no network, no such page, wrong hash, full disk: the mending is the same
-        raise InputError(
-            f"{name}: could not be had from {base_url} ({type(error).__name__}); "
-            f"download it from the authors' repository and put it at {shared}"
-        ) from error
-    return images.read_image(file)
+        return real_map()
+    except InputError:  # its message names the machine's folders, which a notebook should not show
+        print(
+            "The real map is not here (get it with `enamel fetch`). Its part is left out; its figures stay as they are."
+        )
+        return None
 
 
 def published_map() -> PublishedMap:
-    """Give the authors' hardness map of the real map.
-
-    It was digitised for this project from the output picture of `HardnessDesign-Indenter.ipynb`, so it is found
-    only in the shared data folder.
-
-    Raises
-    ------
-    InputError
-        If the file is not there, or not the one that was digitised.
-    """
-    name, sha256 = PUBLISHED_MAP
-    file = paths.SHARED / name
-    if not file.is_file():
-        raise InputError(f"{name}: is not in {paths.SHARED}, and nobody offers it for download; put a copy there")
-    with np.load(_verified(file, sha256), allow_pickle=False) as data:
+    """Give the authors' hardness map of the real map, digitised from a figure of `HardnessDesign-Indenter.ipynb`."""
+    with np.load(fetch(PUBLISHED_MAP), allow_pickle=False) as data:
         return PublishedMap(data["hardness"], data["row"], data["col"])
 
 

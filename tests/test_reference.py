@@ -2,6 +2,7 @@ import functools
 import hashlib
 import http.server
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,24 +11,32 @@ from PIL import Image
 from enamel_lib import paths, reference
 from enamel_lib.errors import InputError
 
-NAME = "Human_Test_Map.png"
+NAME = reference.REAL_MAP
+NOWHERE = "http://127.0.0.1:9/"
+
+
+def offer(monkeypatch, url, content=b""):
+    """Register `content` as the real map, to be downloaded from a folder of the web."""
+    item = replace(reference.REGISTRY[NAME], url=url + NAME, sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(reference.REGISTRY, NAME, item)
 
 
 @pytest.fixture
 def away(tmp_path, monkeypatch):
-    """A place without the shared folder."""
+    """A clone alone: no shared folder, an empty cache, no network."""
     monkeypatch.setattr(paths, "SHARED", tmp_path / "shared")
+    monkeypatch.setenv("ENAMEL_CACHE", str(tmp_path / "cache"))
+    offer(monkeypatch, NOWHERE)
     return tmp_path
 
 
 @pytest.fixture
 def server(away, monkeypatch):
-    """A web server with a stand-in for the real map, and its hash in the registry."""
+    """A web server with a stand-in for the real map, and its address and hash in the registry."""
     folder = away / "web"
     folder.mkdir()
     picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(picture).save(folder / NAME)
-    monkeypatch.setitem(reference.REGISTRY, NAME, hashlib.sha256((folder / NAME).read_bytes()).hexdigest())
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
@@ -36,56 +45,82 @@ def server(away, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{running.server_port}/", picture, folder
+        offer(monkeypatch, f"http://127.0.0.1:{running.server_port}/", (folder / NAME).read_bytes())
+        yield picture, folder
         running.shutdown()
         thread.join()
 
 
-def test_download_is_checked_and_kept(server, away):
-    url, picture, folder = server
-    np.testing.assert_array_equal(reference.real_map(base_url=url, cache=away / "cache"), picture)
+def test_download_is_checked_and_kept(server):
+    picture, folder = server
+    np.testing.assert_array_equal(reference.real_map(), picture)
     (folder / NAME).unlink()
-    np.testing.assert_array_equal(reference.real_map(base_url=url, cache=away / "cache"), picture)
+    np.testing.assert_array_equal(reference.real_map(), picture)
 
 
 def test_another_file_is_refused(server, away):
-    url, _, folder = server
+    _, folder = server
     (folder / NAME).write_bytes(b"not the map")
     with pytest.raises(InputError, match="could not be had") as error:
-        reference.real_map(base_url=url, cache=away / "cache")
+        reference.real_map()
     assert "\n" not in str(error.value)
     assert not [path for path in (away / "cache").rglob("*") if path.is_file()]
 
 
-def test_no_network(away):
-    with pytest.raises(InputError, match="put it at"):
-        reference.real_map(base_url="http://127.0.0.1:9/", cache=away / "cache")
+def test_without_a_network_it_says_where_to_put_the_file(away, capsys):
+    with pytest.raises(InputError, match="without a network") as error:
+        reference.real_map()
+    assert str(away / "cache" / NAME) in str(error.value)
+    assert reference.real_map_if_there() is None
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "left out" in said
+    assert str(away) not in said
 
 
-def test_shared_file_is_used_first_and_checked(server, away):
-    _, picture, folder = server
+def test_a_file_put_where_the_message_says_is_found(server, away, monkeypatch):
+    picture, folder = server
+    offer(monkeypatch, NOWHERE, (folder / NAME).read_bytes())
+    (away / "cache").mkdir()
+    (away / "cache" / NAME).write_bytes((folder / NAME).read_bytes())
+    np.testing.assert_array_equal(reference.real_map_if_there(), picture)
+
+
+def test_shared_file_is_used_first_and_checked(server, monkeypatch):
+    picture, folder = server
+    offer(monkeypatch, NOWHERE, (folder / NAME).read_bytes())
     paths.SHARED.mkdir()
     shared = paths.SHARED / NAME.lower()
     shared.write_bytes((folder / NAME).read_bytes())
-    np.testing.assert_array_equal(reference.real_map(base_url="http://127.0.0.1:9/", cache=away), picture)
+    np.testing.assert_array_equal(reference.real_map(), picture)
     shared.write_bytes(b"something else")
     with pytest.raises(InputError, match="SHA-256"):
         reference.real_map()
 
 
-def test_published_map_only_from_the_shared_folder(away):
-    with pytest.raises(InputError, match="nobody offers it"):
-        reference.published_map()
-
-
-def test_address_pins_the_commit():
-    assert reference.COMMIT in reference.URL
-    assert len(reference.REGISTRY[NAME]) == 64
-
-
-@pytest.mark.skipif(not paths.SHARED.is_dir(), reason="no shared data folder beside this checkout")
-def test_the_shared_originals():
-    assert reference.real_map().shape == (342, 490, 3)
+@pytest.mark.usefixtures("away")
+def test_published_map_ships_with_the_project(monkeypatch, tmp_path):
     published = reference.published_map()
     assert published.hardness.shape == (len(published.row), len(published.col)) == (250, 403)
     assert 2.8 < published.hardness.min() < published.hardness.max() < 4.8
+    assert published.hardness.mean() == pytest.approx(3.652, abs=0.001)
+    monkeypatch.setattr(paths, "REFERENCE", tmp_path)
+    with pytest.raises(InputError, match="git checkout"):
+        reference.published_map()
+
+
+def test_what_is_registered_is_pinned_and_told():
+    assert reference.COMMIT in reference.URL
+    for name, item in reference.REGISTRY.items():
+        assert len(item.sha256) == 64
+        assert item.what
+        assert item.licence
+        if item.url is None:
+            assert (paths.REFERENCE / name).stat().st_size == item.size
+            assert name in (paths.REFERENCE / "README.md").read_text()
+
+
+@pytest.mark.skipif(not paths.SHARED.is_dir(), reason="no shared data folder beside this checkout")
+def test_the_shared_original():
+    assert reference.real_map().shape == (342, 490, 3)
+    assert (paths.SHARED / NAME.lower()).stat().st_size == reference.REGISTRY[NAME].size

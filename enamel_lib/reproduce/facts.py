@@ -1,5 +1,6 @@
 """The numbers behind the text of a notebook: recorded where they are stated, written once, set beside the paper's."""
 
+import json
 import math
 import os
 import re
@@ -105,8 +106,13 @@ class Facts:
 
         return Markdown(PLACE.sub(put, text))
 
-    def write(self, out: str | os.PathLike = "figures") -> "pd.DataFrame":
+    def write(self, out: str | os.PathLike = "figures", *, keep: bool = False) -> "pd.DataFrame":
         """Write `facts/NN.json` below the folder of the figures and give the facts as a table to show.
+
+        Parameters
+        ----------
+        keep
+            Whether a part was left out for want of the real map: its committed facts stay, like its figures.
 
         Returns
         -------
@@ -115,7 +121,10 @@ class Facts:
         """
         import pandas as pd
 
-        write_json(output_root() / out / "facts" / f"{self.number}.json", self._facts)
+        name = f"facts/{self.number}.json"
+        if keep and (committed := paths.FIGURES / name).is_file():
+            self._facts = json.loads(committed.read_text(encoding="utf-8")) | self._facts
+        write_json(output_root() / out / name, self._facts)
         rows = [
             (f"{name} ({fact['unit']})" if "unit" in fact else name, _text(fact["value"]), _text(fact.get("paper")))
             for name, fact in self._facts.items()

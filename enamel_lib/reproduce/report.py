@@ -54,9 +54,9 @@ def find_result(name: str, out: str | os.PathLike = "figures") -> Path:
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Write `content` as sorted, indented JSON; NaN is not allowed."""
+    """Write `content` as indented JSON; NaN is not allowed."""
     with paths.atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_manifest(path: str | os.PathLike, profile: str, notebooks: dict[str, dict[str, Any]]) -> None:

@@ -25,11 +25,11 @@ def facts():
     return facts
 
 
-def test_they_are_rounded_sorted_and_shown_in_the_order_recorded(facts, tmp_path, monkeypatch):
+def test_they_are_rounded_written_and_shown_in_the_order_recorded(facts, tmp_path, monkeypatch):
     monkeypatch.setenv("ENAMEL_OUTPUT_ROOT", str(tmp_path))
     table = facts.write("figures")
     written = json.loads((tmp_path / "figures" / "facts" / "05.json").read_text())
-    assert list(written) == sorted(written)
+    assert list(written) == ["rows", "r2", "mean error", "pixels", "nothing", "above", "world"]
     assert written["r2"] == {"value": 0.944, "paper": 0.94}
     assert written["rows"] == {"value": 22730}
     assert written["pixels"]["value"] == 123457
@@ -37,6 +37,19 @@ def test_they_are_rounded_sorted_and_shown_in_the_order_recorded(facts, tmp_path
     assert list(table["fact"])[:3] == ["rows", "r2", "mean error (GPa)"]
     assert list(table["here"]) == ["22,730", "0.944", "-0.0123", "123,457", "–", "yes", "confounded"]
     assert list(table["paper"])[:3] == ["–", "0.94", "-0.01"]
+
+
+def test_facts_of_a_part_left_out_stay_as_committed(facts, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.paths, "FIGURES", tmp_path / "committed")
+    monkeypatch.setenv("ENAMEL_OUTPUT_ROOT", str(tmp_path))
+    (tmp_path / "committed" / "facts").mkdir(parents=True)
+    committed = {"rows": {"value": 1}, "mean, real map": {"value": 3.65, "unit": "GPa"}, "r2": {"value": 0.9}}
+    (tmp_path / "committed" / "facts" / "05.json").write_text(json.dumps(committed))
+    table = facts.write("figures", keep=True)
+    assert list(table["fact"])[:4] == ["rows", "mean, real map (GPa)", "r2", "mean error (GPa)"]
+    assert list(table["here"])[:3] == ["22,730", "3.65", "0.944"]
+    written = json.loads((tmp_path / "figures" / "facts" / "05.json").read_text())
+    assert written["mean, real map"] == committed["mean, real map"]
 
 
 def test_a_finding_states_facts_as_they_are_written(facts):
