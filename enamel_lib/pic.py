@@ -11,6 +11,7 @@ polarization plane is turned by 60 degrees about x from the image plane. Directo
 
 import numpy as np
 
+PIXEL_UM = 0.06  # um per pixel of a PIC map as it is recorded, and so of every tile (56 nm; DOMAIN.md A)
 PLANE_ANGLE_DEG = 60.0  # polarization plane against sample surface (Lew 2023, Human enamel images)
 
 

@@ -7,7 +7,6 @@ about the real map only `if real is not None`, and ends with `facts.write(out, k
 """
 
 import hashlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def fetch(name: str) -> Path:
             return _verified(file, item.sha256)
     if item.url is None:
         raise InputError(f"{name}: is missing from {paths.REFERENCE}; check out data/ again (git checkout data)")
-    logging.getLogger("pooch").setLevel(logging.WARNING)  # a notebook should not show where its cache lies
+    pooch.get_logger().setLevel("ERROR")  # a notebook should not show where its cache lies
     cache = pooch.create(
         pooch.os_cache("enamel_lib"),
         base_url="",

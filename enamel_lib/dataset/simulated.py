@@ -22,6 +22,7 @@ from PIL import Image
 from enamel_lib import __version__, pic
 from enamel_lib.errors import InputError
 from enamel_lib.images import TILE
+from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law, simulator
 
 ACCURATE_CSV, ACCURATE_IMAGES = "20210602_mapping_key_filt_MIN.csv", "Sliced/images"
@@ -29,7 +30,6 @@ ESTIMATED_CSV, ESTIMATED_IMAGES = "testdatakey_0425.csv", "testdata_0425/images"
 NOISY_CSV, NOISY_IMAGES = "Augmented_Images_key.csv", "Augmented_Images_StdSize_PNG"
 TRUTH_CSV, MANIFEST = "truth.csv", "dataset.json"
 
-PIXEL_UM = 0.06
 LABELS_GPA = (2.0, 7.0)
 INDENT_NOISE_GPA = 0.20  # sd of one indent's hardness, Student t with 4 degrees of freedom
 MISLOCATION_UM = 0.4  # sd per axis of where an indent really is

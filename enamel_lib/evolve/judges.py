@@ -13,6 +13,7 @@ from enamel_lib import gradients, images, pic
 from enamel_lib.evolve import genetic, operators, search
 from enamel_lib.generators import metrics
 from enamel_lib.images import TILE
+from enamel_lib.pic import PIXEL_UM  # also of what a generator that learnt from tiles draws, once it has their size
 from enamel_lib.simulate import law, simulator
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from enamel_lib.inference.engines import Predictor
 
-PIXEL_UM = 0.06  # of a tile, and of what a generator that learnt from tiles draws, once it has their size
 SAME = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 

@@ -127,5 +127,5 @@ def _of_picture(cell: np.ndarray) -> np.ndarray:
 
 
 def _of_rods(texture: Texture) -> list[float]:
-    turn = np.degrees(texture.turn)
-    return [texture.pitch, turn, turn / texture.pitch, 2 * texture.interrod * texture.pitch]
+    bend = np.degrees(texture.bend)
+    return [texture.pitch, bend, bend / texture.pitch, 2 * texture.interrod * texture.pitch]

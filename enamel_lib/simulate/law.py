@@ -82,4 +82,4 @@ def depth_only(depth: np.ndarray) -> np.ndarray:
     return size_effect() * MEAN_OTHER_FACTORS * depth_factor(depth)
 
 
-MEAN_OTHER_FACTORS = 0.91  # mean of A M R over simulated sections of all depths; tests/test_hardness_law.py
+MEAN_OTHER_FACTORS = 0.91  # mean of A M R over simulated sections of all depths; tests/simulate/test_law.py

@@ -25,7 +25,7 @@ class Texture:
     band_angle: float  # of the swing's direction, from the rods' azimuth
     phase: float
     head_angle: float  # of the head in the plane across the rods, from the azimuth
-    turn: float  # of the c-axis from head to tail
+    bend: float  # of the c-axis from head to tail
     scatter: float  # of crystals about their rod
     interrod: float  # half width of the interrod wall, in pitches
 
@@ -33,7 +33,7 @@ class Texture:
 def draw_texture(rng: np.random.Generator, depth: float | None) -> Texture:
     """Draw a map's texture, centred on the one public real map; from the junction (depth 0) to the surface (1):
 
-    rods grow, walls between them thin, decussation fades and the c-axis turns less inside a rod (DOMAIN.md A and B,
+    rods grow, walls between them thin, decussation fades and the c-axis bends less inside a rod (DOMAIN.md A and B,
     world *confounded*). Scatter of crystals does not depend on depth. `depth` None draws it uniformly.
     """
     drawn = rng.uniform()
@@ -48,7 +48,7 @@ def draw_texture(rng: np.random.Generator, depth: float | None) -> Texture:
         band_angle=radians(rng.normal(70, 12)),
         phase=rng.uniform(0, 2 * pi),
         head_angle=radians(rng.normal(236, 10)),
-        turn=radians(58 - 22 * d + rng.normal(0, 3)),
+        bend=radians(58 - 22 * d + rng.normal(0, 3)),
         scatter=radians(rng.uniform(1.8, 6.5)),
         interrod=0.042 - 0.02 * d + rng.normal(0, 0.003),
     )

@@ -1,7 +1,7 @@
 """Simulated polished sections of human enamel: c-axis directors, PIC colours and a known hardness at every pixel.
 
 Rods of 5-6 um pitch run in rows; each row leans by its own angle, which swings across the section (Hunter-Schreger
-decussation), so that one map holds rods cut across and rods cut along. Inside a rod the c-axis turns from head to
+decussation), so that one map holds rods cut across and rods cut along. Inside a rod the c-axis bends from head to
 tail; between rods lies interrod enamel of one slowly varying director; crystals scatter about both. Numbers and
 sources: DOMAIN.md A. What depth does to texture is said in `rods.draw_texture`.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from enamel_lib import pic
+from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law
 from enamel_lib.simulate.rods import Rods, Texture, draw_texture
 
@@ -26,7 +27,6 @@ WORLDS = {
     "confounded": "as in nature: depth sets both hardness and, loosely, rod size, decussation and texture",
     "null": "hardness belongs to another section: nothing in the picture tells it",
 }
-NATIVE_UM = 0.06  # um per pixel of a PIC map; coarser pictures are simulated at this scale and then shrunk
 ENAMEL_THICKNESS_UM = 1500.0  # depth runs from 0 to 1 over this length
 
 
@@ -41,17 +41,17 @@ class Section:
     director
         `(H, W, 3)` float32, true c-axes in the polarization frame, with the sign of gamma that the picture hides.
     hardness
-        `(H, W)` float32, GPa, what an indent centred on the pixel would find (`hardness_law`).
+        `(H, W)` float32, GPa, what an indent centred on the pixel would find (`law`).
     depth
         `(H, W)` float32, 0 at the dentin-enamel junction to 1 at the surface.
     region
-        `(H, W)` uint8, index into `hardness_law.REGION_NAMES`.
+        `(H, W)` uint8, index into `law.REGION_NAMES`.
     misorientation
         `(H, W)` float32, degrees, local mean misorientation of neighbours 60 nm apart.
     pixel_size_um
         Micrometres per pixel.
     texture
-        What the rods of the section have in common: their pitch, the turn of their c-axes and so on.
+        What the rods of the section have in common: their pitch, the bend of their c-axes and so on.
     """
 
     rgb: np.ndarray
@@ -67,7 +67,7 @@ class Section:
 def section(
     shape: tuple[int, int],
     *,
-    pixel_size_um: float = NATIVE_UM,
+    pixel_size_um: float = PIXEL_UM,
     seed: int = 0,
     world: str = "confounded",
     depth: float | None = None,
@@ -101,7 +101,7 @@ def section(
 
     rng = np.random.default_rng([seed, 1])
     texture = draw_texture(rng, depth)
-    shrink = max(1, round(pixel_size_um / NATIVE_UM))
+    shrink = max(1, round(pixel_size_um / PIXEL_UM))
     pixel = pixel_size_um / shrink
     rows, cols = (side * shrink for side in shape)
     x = (np.arange(rows, dtype=np.float32) * pixel)[:, None]
@@ -133,7 +133,7 @@ def sections(
     seeds: Sequence[int],
     *,
     depths: Sequence[float] | None = None,
-    pixel_size_um: float = NATIVE_UM,
+    pixel_size_um: float = PIXEL_UM,
     world: str = "confounded",
 ) -> Iterator[Section]:
     """Simulate one section for each seed, in order, on all cores: the next ones while the last is being used.
@@ -172,9 +172,9 @@ def _crystals(x, y, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np
     azimuth = texture.azimuth + rods.twist
     axis, up, side = _rod_frame(tilt, azimuth)
     ch, sh = cos(texture.head_angle), sin(texture.head_angle)
-    # c-axis along the rod near the head, turning away from the head's side towards the tail
-    turned = texture.turn * (0.0 - 0.45 * np.clip(rods.zeta, -1, 1)) + rods.extra
-    inside = np.cos(turned) * axis - np.sin(turned) * (ch * up + sh * side)
+    # c-axis along the rod near the head, bending away from the head's side towards the tail
+    bent = texture.bend * (0.0 - 0.45 * np.clip(rods.zeta, -1, 1)) + rods.extra
+    inside = np.cos(bent) * axis - np.sin(bent) * (ch * up + sh * side)
 
     # interrod crystals stand at 60 degrees to the rods, on the tail's side (Beniash 2019)
     axis, up, side = _rod_frame(np.float32(texture.tilt), np.float32(texture.azimuth))
