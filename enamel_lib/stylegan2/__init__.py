@@ -14,7 +14,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "training",
     ],
     submod_attrs={
-        "networks": ["Discriminator", "Generator", "build_discriminator", "build_generator"],
+        "discriminator": ["Discriminator", "build_discriminator"],
+        "generator": ["Generator", "build_generator"],
         "nvidia.snapshot": ["import_snapshot"],
     },
 )

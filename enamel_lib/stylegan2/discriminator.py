@@ -1,6 +1,7 @@
 """StyleGAN2's residual discriminator (Karras et al. 2020, arXiv 1912.04958)."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,31 +10,56 @@ from keras import ops
 
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import layers
-from enamel_lib.stylegan2.base import Network
+from enamel_lib.stylegan2.generator import RESAMPLE_FILTER, Network
 
 
 @keras.saving.register_keras_serializable("enamel")
 class Discriminator(Network):
-    """From images to scores; see `build_discriminator`."""
+    """From images to scores, with fresh weights; parameters and errors as for `Generator`, but for `group`.
 
-    def __init__(self, *, dtype: str | None = None, seed: int = 0, **options: Any) -> None:
-        super().__init__(options, dtype)
-        rng, taps, dtype = np.random.default_rng(seed), options["resample_filter"], self.dtype_policy
-        side, before = self.resolution, self._channels(self.resolution)
-        self.from_rgb = layers.Conv(3, before, 1, rng=rng, dtype=dtype)
+    Parameters
+    ----------
+    group
+        Images whose spread is compared; batches must be multiples of it, or smaller.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 256,
+        *,
+        fmap_base: int = 16384,
+        fmap_max: int = 512,
+        labels: int = 0,
+        group: int = 4,
+        resample_filter: Sequence[float] = RESAMPLE_FILTER,
+        dtype: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            dtype,
+            resolution=resolution,
+            fmap_base=fmap_base,
+            fmap_max=fmap_max,
+            labels=labels,
+            group=group,
+            resample_filter=resample_filter,
+        )
+        shared = {"rng": np.random.default_rng(seed), "dtype": self.dtype_policy}
+        side, before, taps = resolution, self._channels(resolution), resample_filter
+        self.from_rgb = layers.Conv(3, before, 1, **shared)
         self.blocks = []
         half = math.sqrt(0.5)  # so that the sum of two branches keeps the variance
         while side > 4:
             after = self._channels(side // 2)
-            conv = layers.Conv(before, before, rng=rng, dtype=dtype)
-            down = layers.Conv(before, after, taps=taps, gain=half, rng=rng, dtype=dtype)
-            skip = layers.Conv(before, after, 1, taps=taps, activate=False, gain=half, rng=rng, dtype=dtype)
+            conv = layers.Conv(before, before, **shared)
+            down = layers.Conv(before, after, taps=taps, gain=half, **shared)
+            skip = layers.Conv(before, after, 1, taps=taps, activate=False, gain=half, **shared)
             self.blocks.append([conv, down, skip])
             side, before = side // 2, after
-        self.deviation = layers.MinibatchDeviation(options["group"], dtype=dtype)
-        self.conv = layers.Conv(before + 1, before, rng=rng, dtype=dtype)
-        self.dense = layers.Dense(16 * before, before, rng=rng, dtype=dtype)
-        self.output_dense = layers.Dense(before, max(options["labels"], 1), activate=False, rng=rng, dtype=dtype)
+        self.deviation = layers.MinibatchDeviation(group, dtype=self.dtype_policy)
+        self.conv = layers.Conv(before + 1, before, **shared)
+        self.dense = layers.Dense(16 * before, before, **shared)
+        self.output_dense = layers.Dense(before, max(labels, 1), activate=False, **shared)
         self.built = True
 
     def call(self, images: Any, labels: Any = None) -> keras.KerasTensor:
@@ -64,3 +90,6 @@ class Discriminator(Network):
         if labels is not None:
             scores = ops.sum(scores * ops.cast(labels, scores.dtype), axis=1, keepdims=True)
         return scores
+
+
+build_discriminator = Discriminator

@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -10,14 +11,65 @@ from keras import ops
 
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import layers
-from enamel_lib.stylegan2.base import Network, normal
 
-SLOW = 0.01  # learning rate of the mapping network relative to the others
+RESAMPLE_FILTER = (1, 3, 3, 1)  # taps
+MAPPING_RATE = 0.01  # learning rate of the mapping network relative to the others
+
+
+class Network(keras.Model):
+    """What generator and discriminator have in common: a model that remembers what it was built with.
+
+    Attributes
+    ----------
+    options
+        Arguments of the class, but for dtype and seed.
+    """
+
+    def __init__(self, dtype: str | None, **options: Any) -> None:
+        resolution = options["resolution"]
+        if resolution < 8 or resolution & (resolution - 1):
+            raise InputError(f"resolution {resolution} is no power of two from 8")
+        super().__init__(dtype=dtype, autocast=False)
+        self.resolution = resolution
+        self.options = options | {"resample_filter": tuple(options["resample_filter"])}
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that make a network of the same kind."""
+        return self.options | {"dtype": self.dtype_policy.name}
+
+    def copy(self, dtype: str | None = None) -> Self:
+        """Make a network of the same weights, in another dtype if one is given."""
+        other = type(self)(**self.options, dtype=dtype or self.dtype_policy.name)
+        for mine, theirs in zip(self.variables, other.variables, strict=True):
+            theirs.assign(mine.value)
+        return other
+
+    def _channels(self, resolution: int) -> int:
+        return min(2 * self.options["fmap_base"] // resolution, self.options["fmap_max"])
 
 
 @keras.saving.register_keras_serializable("enamel")
 class Generator(Network):
-    """From latent vectors to images; see `build_generator`.
+    """From latent vectors to images, with fresh weights (config-f by default; config-e has `fmap_base=8192`).
+
+    Parameters
+    ----------
+    resolution
+        Side of the images, px: a power of two, 8 or more.
+    fmap_base, fmap_max
+        A layer at `r` px has `min(2 * fmap_base / r, fmap_max)` channels.
+    latent_dim, style_dim
+        Lengths of z and of w.
+    labels
+        Length of the one-hot labels; 0 without.
+    mapping_layers, mapping_dim
+        Layers between z and w, and their width (that of w if None).
+    resample_filter
+        Taps of the filter that doubles sides.
+    dtype
+        Keras dtype or policy, such as "mixed_bfloat16"; Keras' own default if None.
+    seed
+        Of weights and stored noise.
 
     Attributes
     ----------
@@ -25,35 +77,68 @@ class Generator(Network):
         Number of styles L of an image: `2 log2(resolution) - 2`.
     w_avg
         Centre of w, `(style_dim,)`, a variable that training moves.
+
+    Raises
+    ------
+    InputError
+        If the resolution is no power of two from 8.
     """
 
-    def __init__(self, *, dtype: str | None = None, seed: int = 0, **options: Any) -> None:
-        super().__init__(options, dtype)
-        rng, style_dim = np.random.default_rng(seed), options["style_dim"]
-        dtype, taps = self.dtype_policy, options["resample_filter"]
-        self.latent_dim, self.num_layers = options["latent_dim"], 2 * int(math.log2(self.resolution)) - 2
+    def __init__(
+        self,
+        resolution: int = 256,
+        *,
+        fmap_base: int = 16384,
+        fmap_max: int = 512,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        labels: int = 0,
+        mapping_layers: int = 8,
+        mapping_dim: int | None = None,
+        resample_filter: Sequence[float] = RESAMPLE_FILTER,
+        dtype: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        mapping_dim = mapping_dim or style_dim
+        super().__init__(
+            dtype,
+            resolution=resolution,
+            fmap_base=fmap_base,
+            fmap_max=fmap_max,
+            latent_dim=latent_dim,
+            style_dim=style_dim,
+            labels=labels,
+            mapping_layers=mapping_layers,
+            mapping_dim=mapping_dim,
+            resample_filter=resample_filter,
+        )
+        self.latent_dim, self.num_layers = latent_dim, 2 * int(math.log2(resolution)) - 2
+        rng = np.random.default_rng(seed)
+        shared = {"rng": rng, "dtype": self.dtype_policy}
 
-        both = 2 if options["labels"] else 1
-        widths = [both * self.latent_dim] + [options["mapping_dim"]] * (options["mapping_layers"] - 1) + [style_dim]
-        self.dense = [layers.Dense(*pair, multiplier=SLOW, rng=rng, dtype=dtype) for pair in itertools.pairwise(widths)]
+        widths = [(2 if labels else 1) * latent_dim] + [mapping_dim] * (mapping_layers - 1) + [style_dim]
+        self.dense = [layers.Dense(*pair, multiplier=MAPPING_RATE, **shared) for pair in itertools.pairwise(widths)]
         self.label_weight = None
-        if options["labels"]:
-            self.label_weight = self._variable((options["labels"], self.latent_dim), normal(rng), "label_weight")
-        self.w_avg = self._variable((style_dim,), "zeros", "w_avg")
-        self.w_avg.trainable = False
+        if labels:
+            self.label_weight = self._normal((labels, latent_dim), rng, "label_weight")
+        self.w_avg = self.add_weight(shape=(style_dim,), initializer="zeros", name="w_avg", autocast=False)
+        self.w_avg.trainable = False  # only now, because files number the weights in the order that Keras met them
 
         before = self._channels(4)
-        self.constant = self._variable((1, 4, 4, before), normal(rng), "constant")
-        self.convs = [layers.StyledConv(before, before, style_dim, 4, rng=rng, dtype=dtype)]
-        self.to_rgb = [layers.ToRGB(before, style_dim, rng=rng, dtype=dtype)]
+        self.constant = self._normal((1, 4, 4, before), rng, "constant")
+        self.convs = [layers.StyledConv(before, before, style_dim, 4, **shared)]
+        self.to_rgb = [layers.ToRGB(before, style_dim, **shared)]
         side = 4
-        while (side := 2 * side) <= self.resolution:
+        while (side := 2 * side) <= resolution:
             after = self._channels(side)
-            self.convs.append(layers.StyledConv(before, after, style_dim, side, taps=taps, rng=rng, dtype=dtype))
-            self.convs.append(layers.StyledConv(after, after, style_dim, side, rng=rng, dtype=dtype))
-            self.to_rgb.append(layers.ToRGB(after, style_dim, rng=rng, dtype=dtype))
+            self.convs.append(layers.StyledConv(before, after, style_dim, side, taps=resample_filter, **shared))
+            self.convs.append(layers.StyledConv(after, after, style_dim, side, **shared))
+            self.to_rgb.append(layers.ToRGB(after, style_dim, **shared))
             before = after
         self.built = True
+
+    def _normal(self, shape: tuple[int, ...], rng: np.random.Generator, name: str) -> keras.Variable:
+        return self.add_weight(shape=shape, initializer=layers.normal(rng), name=name, autocast=False)
 
     def call(
         self, z: Any, labels: Any = None, psi: float | None = None, cutoff: int | None = None
@@ -157,3 +242,6 @@ class Generator(Network):
             seed = keras.random.SeedGenerator(seed)
         sides = [conv.noise.shape[1] for conv in self.convs]
         return [keras.random.normal((count, side, side, 1), dtype=self.variable_dtype, seed=seed) for side in sides]
+
+
+build_generator = Generator

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from enamel_lib.stylegan2.discriminator import Discriminator
+from enamel_lib.stylegan2.generator import Generator
 from enamel_lib.stylegan2.layers import blur
-from enamel_lib.stylegan2.networks import Discriminator, Generator
 
 
 def grow_generator(old: Generator, new: Generator) -> None:

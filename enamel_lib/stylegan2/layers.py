@@ -9,7 +9,7 @@ network, colours and scores stay in that of the variables.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -30,10 +30,7 @@ class _Scaled(keras.Layer):
         self._rng = rng
 
     def _weight(self, shape: tuple[int, ...], name: str = "weight", multiplier: float = 1) -> keras.Variable:
-        def normal(shape: tuple[int, ...], dtype: str) -> keras.KerasTensor:
-            return ops.convert_to_tensor(self._rng.standard_normal(shape, np.float32) / np.float32(multiplier), dtype)
-
-        return self.add_weight(shape=shape, initializer=normal, name=name, autocast=False)
+        return self.add_weight(shape=shape, initializer=normal(self._rng, multiplier), name=name, autocast=False)
 
     def _zeros(self, shape: tuple[int, ...], name: str) -> keras.Variable:
         return self.add_weight(shape=shape, initializer="zeros", name=name, autocast=False)
@@ -235,6 +232,13 @@ class MinibatchDeviation(keras.Layer):
         deviation = ops.mean(deviation, axis=(1, 2, 3))[:, None, None, None]
         deviation = ops.broadcast_to(ops.tile(deviation, (group, 1, 1, 1)), (count, *rest[:2], 1))
         return ops.concatenate([x, ops.cast(deviation, x.dtype)], axis=-1)
+
+
+def normal(rng: np.random.Generator, multiplier: float = 1) -> Callable:
+    """Initializer that draws from N(0, 1), divided by what the weight is multiplied with when used."""
+    return lambda shape, dtype: ops.convert_to_tensor(
+        rng.standard_normal(shape, np.float32) / np.float32(multiplier), dtype
+    )
 
 
 def normalized(z: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,26 +1,19 @@
-"""Look at a generator while it trains: draw pictures, arrange them in a grid, compare them with real ones."""
+"""Look at a generator while it trains: draw pictures, and compare them with real ones."""
 
 import numpy as np
 from keras import ops
 
 from enamel_lib import images, microstructure, pic
-from enamel_lib.stylegan2.networks import Generator
+from enamel_lib.stylegan2.generator import Generator
 
-AT_ONCE = 16
+BATCH_SIZE = 16
 
 
-def draw(generator: Generator, z: np.ndarray, psi: float | None = None) -> np.ndarray:
-    """Pictures `(N, R, R, 3)` uint8 of latents `(N, latent_dim)`; `psi` truncates."""
-    parts = np.array_split(z, -(-len(z) // AT_ONCE))
-    drawn = (ops.convert_to_numpy(ops.cast(generator(part, psi=psi), "float32")) for part in parts)
+def draw(generator: Generator, z: np.ndarray) -> np.ndarray:
+    """Pictures `(N, R, R, 3)` uint8 of latents `(N, latent_dim)`."""
+    parts = np.array_split(z, -(-len(z) // BATCH_SIZE))
+    drawn = (ops.convert_to_numpy(ops.cast(generator(part), "float32")) for part in parts)
     return np.concatenate([images.to_uint8(part) for part in drawn])
-
-
-def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
-    """Pictures `(N, R, R, 3)` as one, `columns` of them in a row; N is a multiple of that."""
-    count, side = pictures.shape[:2]
-    rows = pictures.reshape(count // columns, columns, *pictures.shape[1:])
-    return rows.swapaxes(1, 2).reshape(count // columns * side, columns * side, 3)
 
 
 def distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:

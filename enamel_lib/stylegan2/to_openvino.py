@@ -9,7 +9,7 @@ from keras import ops
 from openvino import opset13 as op
 
 from enamel_lib.stylegan2 import layers
-from enamel_lib.stylegan2.generator import SLOW, Generator
+from enamel_lib.stylegan2.generator import MAPPING_RATE, Generator
 
 
 def mapping_graph(generator: Generator) -> ov.Model:
@@ -22,8 +22,8 @@ def mapping_graph(generator: Generator) -> ov.Model:
     power = op.reduce_mean(op.multiply(x, x), np.array([1]), True)
     x = op.multiply(x, _rsqrt(power))
     for dense in generator.dense:
-        weight = _array(dense.weight) * np.float32(layers.GAIN * SLOW / math.sqrt(dense.weight.shape[0]))
-        x = _leaky(op.add(_product(x, weight), op.constant(_array(dense.bias) * np.float32(layers.GAIN * SLOW))))
+        weight = _array(dense.weight) * np.float32(layers.GAIN * MAPPING_RATE / math.sqrt(dense.weight.shape[0]))
+        x = _leaky(op.add(_product(x, weight), op.constant(_array(dense.bias) * np.float32(layers.GAIN * MAPPING_RATE))))
     return ov.Model([x], inputs)
 
 

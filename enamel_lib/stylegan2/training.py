@@ -1,6 +1,6 @@
 """Training of a StyleGAN2 from a recipe: alternating steps, lazy regularisation, moving average, checkpoints.
 
-As `training_run` does for the indenter: all that changes is in one checkpoint file that is replaced in one go, and
+As for the indenter (`indenter.run`): all that changes is in one checkpoint file that is replaced in one go, and
 batches follow from seed and step, so a run that was killed and resumed ends like one that was not.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 from PIL import Image
+from skimage.util import montage
 
 from enamel_lib import checkpoints, images, paths
 from enamel_lib.errors import InputError, ModelError
@@ -23,17 +24,18 @@ from enamel_lib.indenter.run import made_with
 from enamel_lib.indenter.weights import assign, values_of
 from enamel_lib.stylegan2 import ada, losses
 from enamel_lib.stylegan2.backends import make_step
+from enamel_lib.stylegan2.discriminator import Discriminator
+from enamel_lib.stylegan2.generator import Generator
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
-from enamel_lib.stylegan2.networks import build_discriminator, build_generator
 from enamel_lib.stylegan2.pictures import Batches
-from enamel_lib.stylegan2.preview import distances, draw, grid
+from enamel_lib.stylegan2.preview import distances, draw
 
 CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
 PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
-HALF_LIFE, EARLY = 10_000, 0.1  # of the moving average: pictures, and at most this share of the stage's so far
+HALF_LIFE, STAGE_SHARE = 10_000, 0.1  # of the moving average: pictures, at most this share of the stage's so far
 GRID = (4, 6)  # rows and columns of the sample grid
-JUDGED = 48  # pictures that the measures of the history compare
-REPORTED = ("loss_g", "loss_d", "score_real", "score_fake", "r1", "path_length")  # means of each row of the history
+SAMPLE_SIZE = 48  # pictures that the measures of the history compare
+AVERAGES = ("loss_g", "loss_d", "score_real", "score_fake", "r1", "path_length")  # means of each row of the history
 Progress = Callable[[int, int], None]
 
 
@@ -115,9 +117,9 @@ class Run:
         size, network, seed = self.stage["resolution"], self.recipe["network"], self.seed + number
         self.batches = Batches(images.resize_all(self.pictures, size), self.stage, network, self.seed, number)
         widths = {key: network[key] for key in ("fmap_base", "fmap_max")}
-        self.G = build_generator(size, **network, dtype=self.stage["precision"], seed=seed)
-        self.average = build_generator(size, **network, dtype="float32", seed=seed)
-        self.D = build_discriminator(size, **widths, dtype=self.stage["precision"], seed=seed)
+        self.G = Generator(size, **network, dtype=self.stage["precision"], seed=seed)
+        self.average = Generator(size, **network, dtype="float32", seed=seed)
+        self.D = Discriminator(size, **widths, dtype=self.stage["precision"], seed=seed)
         if before and before[0].resolution == size:
             for new, old in zip((self.G, self.average, self.D), before, strict=True):
                 assign(new.variables, values_of(old.variables))
@@ -139,12 +141,12 @@ class Run:
             styles, mean = losses.mixed_styles(G, z, crossover)
             return G.synthesis(styles, G.random_noise(z.shape[1], noise)), mean
 
-        def judged(pictures: Any, changes: tuple) -> Any:
+        def score(pictures: Any, changes: tuple) -> Any:
             return D(ada.change(pictures, *changes) if changes else pictures)
 
         def generator(z: Any, crossover: Any, *changes: Any) -> tuple[Any, Any]:
             drawn, mean = fakes(z, crossover)
-            loss = losses.generator_loss(judged(drawn, changes))
+            loss = losses.generator_loss(score(drawn, changes))
             return loss, (loss, mean)
 
         def path(z: Any, crossover: Any, directions: Any) -> tuple[Any, Any]:
@@ -157,13 +159,13 @@ class Run:
 
         def discriminator(z: Any, crossover: Any, reals: Any, *changes: Any) -> tuple[Any, Any]:
             drawn, _ = fakes(z, crossover)
-            of_real = judged(reals, changes[: len(changes) // 2])
-            of_fake = judged(drawn, changes[len(changes) // 2 :])
+            of_real = score(reals, changes[: len(changes) // 2])
+            of_fake = score(drawn, changes[len(changes) // 2 :])
             loss = losses.discriminator_loss(of_real, of_fake)
             return loss, (loss, ops.mean(of_real), ops.mean(of_fake), ops.mean(ops.sign(of_real)))
 
         def r1(reals: Any, *changes: Any) -> tuple[Any, Any]:
-            norm = ops.mean(losses.r1(lambda pictures: judged(pictures, changes), reals))
+            norm = ops.mean(losses.r1(lambda pictures: score(pictures, changes), reals))
             return R1_EVERY * gamma / 2 * norm, norm
 
         of_g, of_d = G.trainable_variables, D.trainable_variables
@@ -196,7 +198,7 @@ class Run:
         if target := self.stage["ada_target"]:
             self.p = ada.adjusted(self.p, float(ops.convert_to_numpy(sureness)), target, len(reals))
         self.step, self.seen = self.step + 1, self.seen + len(reals)
-        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, EARLY * (at + 1) * len(reals))))
+        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, STAGE_SHARE * (at + 1) * len(reals))))
         return report
 
     def _follow(self, keep: float) -> None:
@@ -211,18 +213,18 @@ class Run:
         if not np.isfinite(each[["loss_g", "loss_d"]]).all(axis=None):
             raise ModelError(f"training diverged before step {self.step}; lower learning_rate or raise r1_gamma")
         rng = np.random.default_rng(self.seed)
-        made = draw(self.average, rng.standard_normal((JUDGED, self.average.latent_dim), np.float32))
-        real = self.batches.pictures[rng.permutation(len(self.batches.pictures))[:JUDGED]]
+        made = draw(self.average, rng.standard_normal((SAMPLE_SIZE, self.average.latent_dim), np.float32))
+        real = self.batches.pictures[rng.permutation(len(self.batches.pictures))[:SAMPLE_SIZE]]
         shown = len(reports) * self.stage["batch_size"]
         self.history.append(
             {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
-            | {name: float(each[name].mean()) if name in each else None for name in REPORTED}
+            | {name: float(each[name].mean()) if name in each else None for name in AVERAGES}
             | {"ada_p": self.p}
             | distances(made, real)
             | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
         )
         with paths.atomic(self.out / SAMPLES / f"{round(self.seen / 1000):06d}.png") as temporary:
-            Image.fromarray(grid(made[: GRID[0] * GRID[1]], GRID[1])).save(temporary)
+            Image.fromarray(montage(made[: math.prod(GRID)], grid_shape=GRID, channel_axis=-1)).save(temporary)
         self._save()
 
     def _state(self) -> dict[str, list[keras.Variable]]:

@@ -15,7 +15,7 @@ from enamel_lib.stylegan2.backends import gradient, make_step
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.layers import double
 from enamel_lib.stylegan2.pictures import Batches, load_pictures
-from enamel_lib.stylegan2.preview import distances, draw, grid
+from enamel_lib.stylegan2.preview import distances, draw
 from enamel_lib.stylegan2.recipe import DEFAULTS, NETWORK, RECIPES, load_recipe
 from enamel_lib.stylegan2.training import CHECKPOINT, HISTORY, SAMPLES, Run
 
@@ -185,11 +185,6 @@ def test_a_grown_discriminator_nearly_keeps_its_scores():
 
 def test_bytes_are_cut_off_not_wrapped():
     np.testing.assert_array_equal(images.to_uint8(np.array([-2.0, -1.0, 0.0, 0.999, 2.0])), [0, 0, 128, 255, 255])
-
-
-def test_grid_reads_like_text():
-    pictures = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    np.testing.assert_array_equal(grid(pictures, 3)[::2, ::2, 0], [[0, 1, 2], [3, 4, 5]])
 
 
 def test_distances_vanish_for_the_same_pictures():

@@ -11,15 +11,16 @@ import keras
 import numpy as np
 
 from enamel_lib.errors import ModelError
-from enamel_lib.stylegan2 import networks
+from enamel_lib.stylegan2.discriminator import Discriminator
+from enamel_lib.stylegan2.generator import RESAMPLE_FILTER, Generator
 from enamel_lib.stylegan2.nvidia import torch_snapshot
 
-NUMBERS = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
-VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
-LARGEST = 1024  # px; a small file must not ask for a large network
+NUMBER_TYPES = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
+FORMAT_VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
+MAX_SIDE = 1024  # px; a small file must not ask for a large network
 # Arguments that do not change what a finished network computes, or that the shapes of its weights tell anyway.
 # fmt: off
-HARMLESS = {
+IGNORED_ARGUMENTS = {
     "num_channels", "resolution", "label_size", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "latent_size",
     "dlatent_size", "mapping_fmaps", "mapping_layers", "dlatent_broadcast", "dlatent_avg_beta", "style_mixing_prob",
     "truncation_psi", "truncation_cutoff", "randomize_noise", "dtype", "fused_modconv", "num_fp16_res", "conv_clamp",
@@ -27,13 +28,13 @@ HARMLESS = {
 }
 # fmt: on
 # Arguments of which only one value is known here; that of the architecture depends on the network.
-FIXED = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu", "mbstd_num_features": 1}
-FIXED |= {"normalize_latents": True, "use_noise": True}
+KNOWN_VALUES = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu", "mbstd_num_features": 1}
+KNOWN_VALUES |= {"normalize_latents": True, "use_noise": True}
 
 
 def import_snapshot(
     path: str | os.PathLike,
-) -> tuple[networks.Generator, networks.Discriminator, networks.Generator]:
+) -> tuple[Generator, Discriminator, Generator]:
     """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow or PyTorch.
 
     Nothing in the file is executed: of the names it may ask for, all stand for inert substitutes, and every other is
@@ -80,7 +81,7 @@ class _Numbers:
     __slots__ = ("dtype",)
 
     def __init__(self, code: str, *_: Any) -> None:
-        if code not in NUMBERS:
+        if code not in NUMBER_TYPES:
             raise ValueError(f"arrays of {code!r}, not of numbers")
         self.dtype = np.dtype(code)
 
@@ -147,7 +148,7 @@ def _is_network(part: Any) -> bool:
     return isinstance(part, torch_snapshot.Module) or hasattr(part, "static_kwargs")
 
 
-def _generator(network: Any) -> networks.Generator:
+def _generator(network: Any) -> Generator:
     values, arguments = _contents(network, "skip")
     labels, label_name = 0, "mapping/LabelConcat/weight"
     if "mapping/LabelEmbed/weight" in values:
@@ -157,7 +158,7 @@ def _generator(network: Any) -> networks.Generator:
     depth = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in values)
     first, last = (values[f"mapping/Dense{index}/weight"].shape for index in (0, depth - 1))
     sides = _sides(values, "synthesis/{0}x{0}/ToRGB/weight", 4)
-    generator = networks.build_generator(
+    generator = Generator(
         resolution=max(sides),
         **_widths({side: values[f"synthesis/{side}x{side}/ToRGB/weight"].shape[2] for side in sides}),
         latent_dim=first[0] // (2 if labels else 1),
@@ -171,7 +172,7 @@ def _generator(network: Any) -> networks.Generator:
     return generator
 
 
-def _discriminator(network: Any) -> networks.Discriminator:
+def _discriminator(network: Any) -> Discriminator:
     values, arguments = _contents(network, "resnet")
     if any("Label" in name or "apping" in name for name in values):
         raise ModelError("discriminators of the ADA branch with labels cannot be imported")
@@ -179,7 +180,7 @@ def _discriminator(network: Any) -> networks.Discriminator:
     widths = {4: values["4x4/Conv/weight"].shape[3]}
     widths |= {side: values[f"{side}x{side}/Skip/weight"].shape[2] for side in sides}
     outputs = values["Output/weight"].shape[1]
-    discriminator = networks.build_discriminator(
+    discriminator = Discriminator(
         resolution=max(sides),
         **_widths(widths),
         labels=outputs if arguments.get("label_size", 0) else 0,
@@ -194,11 +195,11 @@ def _contents(network: Any, architecture: str) -> tuple[dict[str, np.ndarray], d
     """Give values by name, those of the parts under the part's name, and the arguments, all of them known."""
     if isinstance(network, torch_snapshot.Module):
         return torch_snapshot.contents(network, architecture)
-    if network.version not in VERSIONS:
+    if network.version not in FORMAT_VERSIONS:
         raise ModelError(f"version {network.version} of the format is unknown")
-    arguments, known = dict(network.static_kwargs), FIXED | {"architecture": architecture}
+    arguments, known = dict(network.static_kwargs), KNOWN_VALUES | {"architecture": architecture}
     for name, value in arguments.items():
-        if name not in HARMLESS and not (name in known and value == known[name]):
+        if name not in IGNORED_ARGUMENTS and not (name in known and value == known[name]):
             raise ModelError(f"argument {name}={value!r} is not supported")
     values = {}
     for name, value in network.variables:
@@ -215,7 +216,7 @@ def _sides(values: dict[str, np.ndarray], name: str, smallest: int) -> list[int]
     sides = []
     while name.format(smallest << len(sides)) in values:
         sides.append(smallest << len(sides))
-    if not sides or sides[-1] > LARGEST:
+    if not sides or sides[-1] > MAX_SIDE:
         raise ModelError(f"variable {name.format(smallest << len(sides))} is missing, or too large")
     return sides
 
@@ -226,7 +227,7 @@ def _widths(channels: dict[int, int]) -> dict[str, int]:
 
 
 def _taps(arguments: dict[str, Any]) -> tuple[float, ...]:
-    taps = arguments.get("resample_kernel", networks.FILTER)
+    taps = arguments.get("resample_kernel", RESAMPLE_FILTER)
     values = np.asarray(getattr(taps, "value", taps), np.float64)
     if values.ndim != 1 or len(values) < 2 or not values.sum():
         raise ModelError(f"argument resample_kernel={taps!r} is no list of two or more taps")
@@ -255,7 +256,7 @@ def _fill(names: Names, values: dict[str, np.ndarray]) -> None:
         raise ModelError(f"variable {next(iter(left))} is unknown")
 
 
-def _generator_names(generator: networks.Generator) -> Names:
+def _generator_names(generator: Generator) -> Names:
     yield "dlatent_avg", generator.w_avg
     if generator.label_weight is not None:
         yield "mapping/LabelConcat/weight", generator.label_weight
@@ -272,7 +273,7 @@ def _generator_names(generator: networks.Generator) -> Names:
         yield from _named(f"synthesis/{name}", conv, "weight", "mod_weight", "mod_bias", "noise_strength", "bias")
 
 
-def _discriminator_names(discriminator: networks.Discriminator) -> Names:
+def _discriminator_names(discriminator: Discriminator) -> Names:
     side = discriminator.resolution
     yield from _named(f"{side}x{side}/FromRGB", discriminator.from_rgb, "weight", "bias")
     for conv, down, skip in discriminator.blocks:

@@ -18,10 +18,10 @@ from enamel_lib.errors import ModelError
 STORAGES = {"HalfStorage": "f2", "FloatStorage": "f4", "DoubleStorage": "f8", "IntStorage": "i4", "LongStorage": "i8"}
 HEADER = (0x1950A86A20F9469CFC6C, 1001)  # with which a storage's file begins
 # Settings that change what a network computes, and their only value known here; no part has all of them.
-FIXED = {"activation": "lrelu", "use_noise": True, "num_channels": 1}  # the last of the minibatch standard deviation
-LINEAR = ("affine", "skip", "out")  # parts without an activation
+KNOWN_VALUES = {"activation": "lrelu", "use_noise": True, "num_channels": 1}  # the last of the minibatch standard deviation
+PARTS_WITHOUT_ACTIVATION = ("affine", "skip", "out")  # parts without an activation
 # What tensors are called in TensorFlow's code: first layers, then what is in them.
-NAMES = {
+TENSOR_NAMES = {
     r"^mapping\.w_avg$": "dlatent_avg",
     r"^mapping\.fc(\d+)": r"mapping/Dense\1",
     r"^synthesis\.b4\.const$": "synthesis/4x4/Const/const",
@@ -143,8 +143,8 @@ def contents(network: Module, architecture: str) -> tuple[dict[str, np.ndarray],
 def _check(path: str, content: dict[str, Any], architecture: str) -> None:
     if content.get("c_dim"):
         raise ModelError("networks of the ADA branch with labels cannot be imported")
-    wanted = FIXED | {"architecture": architecture}
-    if path.rpartition(".")[2] in LINEAR:
+    wanted = KNOWN_VALUES | {"architecture": architecture}
+    if path.rpartition(".")[2] in PARTS_WITHOUT_ACTIVATION:
         wanted["activation"] = "linear"
     if path.startswith("mapping.fc"):
         wanted["bias_gain"] = 0.01  # the multiplier of the learning rate
@@ -165,7 +165,7 @@ def _name(path: str) -> str:
     """Give the name that a tensor has in TensorFlow's code; an unknown one keeps its own, and is refused by that."""
     if found := re.fullmatch(r"synthesis\.b(\d+)\.conv([01])\.noise_const", path):
         return f"synthesis/noise{2 * math.log2(int(found[1])) - 5 + int(found[2]):.0f}"
-    for pattern, name in NAMES.items():
+    for pattern, name in TENSOR_NAMES.items():
         path = re.sub(pattern, name, path)
     return path
 
