@@ -9,7 +9,7 @@ import numpy as np
 
 from enamel_lib import images, models, paths, reference
 from enamel_lib.errors import EnamelError
-from enamel_lib.generators import loading
+from enamel_lib.generators.keras import load_network
 from enamel_lib.generators.tf1 import client
 from enamel_lib.indenter import network
 from enamel_lib.inference import engines
@@ -57,7 +57,7 @@ def _models_and_engines() -> Iterator[Row]:
     for path in files:
         try:
             if "network" in models.read_card(path):  # as only generators have it
-                loading.load_network(path)
+                load_network(path)
             else:
                 model = network.load_indenter(path)
             yield path.stem, True, "weights match their card"

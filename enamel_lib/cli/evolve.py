@@ -11,6 +11,7 @@ import typer
 from enamel_lib import paths
 from enamel_lib.cli import console
 from enamel_lib.errors import InputError
+from enamel_lib.generators.loading import Engine
 
 if TYPE_CHECKING:
     from enamel_lib.evolve import search
@@ -27,15 +28,6 @@ class Protocol(StrEnum):
     paper = "paper"
     released = "released"
     audited = "audited"
-
-
-class Engine(StrEnum):
-    """What computes the generator."""
-
-    auto = "auto"
-    keras = "keras"
-    openvino = "openvino"
-    tf1 = "tf1"
 
 
 @commands.command()

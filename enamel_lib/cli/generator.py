@@ -32,7 +32,7 @@ def train_generator(
     settings = load_recipe(recipe, resolution=resolution, kimg=kimg)
     out = paths.BUILD / "training" / "generator" if out is None else out
     console.load_keras()
-    from enamel_lib.generators import loading
+    from enamel_lib.generators import save_generator
     from enamel_lib.stylegan2.pictures import load_pictures
     from enamel_lib.stylegan2.training import Run
 
@@ -51,7 +51,7 @@ def train_generator(
     with console.steps("training") as step:
         run.fit(lambda done, total: (step(done, total), tell()))
     tell()
-    path = loading.save_generator(run.average, out / "generator.keras", card=run.facts())
+    path = save_generator(run.average, out / "generator.keras", card=run.facts())
     typer.echo(f"{run.seen / 1000:.1f} kimg; generator in {path}")
 
 
@@ -100,11 +100,11 @@ def import_generator(
         raise InputError(f"{out} does not end in .keras; name the file to write")
     console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
     console.load_keras()
-    from enamel_lib.generators import loading
+    from enamel_lib.generators import save_generator
     from enamel_lib.models import sha256
     from enamel_lib.stylegan2 import import_snapshot
 
     _, _, average = import_snapshot(snapshot)
     card = {"imported_from": snapshot.name, "snapshot_sha256": sha256(snapshot)}
-    path = loading.save_generator(average, out, card=card)
+    path = save_generator(average, out, card=card)
     typer.echo(f"{average.resolution} px, {average.count_params():,} parameters, in {path}")

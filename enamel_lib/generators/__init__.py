@@ -8,14 +8,10 @@ import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=[
-        "base",
-        "loading",
-        "metrics",
-        "tf1",
-    ],
+    submodules=["base", "loading", "metrics", "tf1"],
     submod_attrs={
-        "base": ["ImageGenerator"],
-        "loading": ["load_generator", "make_generator"],
+        "base": ["BATCH_SIZE", "ImageGenerator"],
+        "keras": ["load_network", "save_generator"],
+        "loading": ["Engine", "load_generator", "make_generator"],
     },
 )

@@ -1,4 +1,4 @@
-"""What every trained generator offers, whichever engine draws (`generators`, `tf1_client`)."""
+"""What every trained generator offers, whichever engine draws (`loading.ENGINES`)."""
 
 from abc import ABC, abstractmethod
 
@@ -7,7 +7,7 @@ import numpy as np
 from enamel_lib import images
 from enamel_lib.errors import InputError
 
-BATCH = 16  # images in one call of an engine
+BATCH_SIZE = 16  # images in one call of an engine
 
 
 class ImageGenerator(ABC):
@@ -58,7 +58,7 @@ class ImageGenerator(ABC):
         w_plus = _checked(w_plus, "styles", (self.layers, len(self.w_avg)))
         if not len(w_plus):
             return np.empty((0, self.resolution, self.resolution, 3), np.float32)
-        return np.concatenate([self._draw(w_plus[i : i + BATCH]) for i in range(0, len(w_plus), BATCH)])
+        return np.concatenate([self._draw(w_plus[i : i + BATCH_SIZE]) for i in range(0, len(w_plus), BATCH_SIZE)])
 
     @abstractmethod
     def _map(self, *given: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ class ImageGenerator(ABC):
 
     @abstractmethod
     def _draw(self, w_plus: np.ndarray) -> np.ndarray:
-        """Images of at most `BATCH` styles."""
+        """Images of at most `BATCH_SIZE` styles."""
 
 
 def _checked(array: np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -23,7 +23,9 @@ def mapping_graph(generator: Generator) -> ov.Model:
     x = op.multiply(x, _rsqrt(power))
     for dense in generator.dense:
         weight = _array(dense.weight) * np.float32(layers.GAIN * MAPPING_RATE / math.sqrt(dense.weight.shape[0]))
-        x = _leaky(op.add(_product(x, weight), op.constant(_array(dense.bias) * np.float32(layers.GAIN * MAPPING_RATE))))
+        x = _leaky(
+            op.add(_product(x, weight), op.constant(_array(dense.bias) * np.float32(layers.GAIN * MAPPING_RATE)))
+        )
     return ov.Model([x], inputs)
 
 

@@ -21,13 +21,13 @@ def drawing(per_second: Callable[[Callable[[], Any]], float]) -> Iterator[tuple[
     tuple
         What, value, unit, note.
     """
-    from enamel_lib.generators import loading
+    from enamel_lib import generators
 
-    network = loading.load_generator(engine="keras").network
-    reference, fast = (loading.make_generator(network, engine=engine) for engine in ("keras", "auto"))
+    network = generators.load_generator(engine="keras").network
+    reference, fast = (generators.make_generator(network, engine=engine) for engine in ("keras", "auto"))
     size = f"{network.resolution} px"
-    z = np.random.default_rng(0).standard_normal((loading.BATCH, network.latent_dim), np.float32)
-    for count in (1, loading.BATCH):
+    z = np.random.default_rng(0).standard_normal((generators.BATCH_SIZE, network.latent_dim), np.float32)
+    for count in (1, generators.BATCH_SIZE):
         codes, rates = z[:count], []
         for generator in (reference, fast):
             rates.append(per_second(lambda generator=generator, codes=codes: generator.generate(codes)) * count)

@@ -1,6 +1,8 @@
 """Trained generators: one protocol, engines that agree, files that are what their cards say."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +13,9 @@ from keras import ops
 from enamel_lib import paths, stylegan2
 from enamel_lib.errors import EngineError, InputError, ModelError
 from enamel_lib.generators import loading
+from enamel_lib.generators.base import BATCH_SIZE, ImageGenerator
+from enamel_lib.generators.keras import KerasGenerator, save_generator
+from enamel_lib.generators.openvino import FLOAT32_SIDE, OpenVinoGenerator
 from tests.bench import generators as bench_generators
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "stylegan2"
@@ -37,10 +42,10 @@ def network():
 
 def openvino_generator(network, precision="float32"):
     pytest.importorskip("openvino")
-    return loading.OpenVinoGenerator(network, precision=precision)
+    return OpenVinoGenerator(network, precision=precision)
 
 
-@pytest.fixture(params=[loading.KerasGenerator, openvino_generator], ids=["keras", "openvino"])
+@pytest.fixture(params=[KerasGenerator, openvino_generator], ids=["keras", "openvino"])
 def behind_engine(request):
     """Put a network behind an engine, in float32."""
     return request.param
@@ -65,7 +70,7 @@ def test_the_protocol(network, behind_engine):
 
 def test_batches_of_any_size_give_the_same(network, behind_engine):
     generator = behind_engine(network)
-    w_plus = generator.mapping(normal(loading.BATCH + 3, 12))
+    w_plus = generator.mapping(normal(BATCH_SIZE + 3, 12))
     together = generator.synthesis(w_plus)
     one_by_one = np.concatenate([generator.synthesis(w_plus[n : n + 1]) for n in range(len(w_plus))])
     np.testing.assert_allclose(together, one_by_one, atol=1e-5)
@@ -111,7 +116,7 @@ def test_engines_agree_on_any_filter(taps):
 
 
 def test_lower_precision_moves_colours_by_less_than_two_steps():
-    network, z = build(resolution=2 * loading.EXACT), normal(4, 12)
+    network, z = build(resolution=2 * FLOAT32_SIDE), normal(4, 12)
     exact = openvino_generator(network).generate(z).astype(float)
     lower = openvino_generator(network, "bfloat16").generate(z)
     assert (np.abs(lower - exact) < 2).mean() > 0.999
@@ -119,7 +124,7 @@ def test_lower_precision_moves_colours_by_less_than_two_steps():
 
 def test_the_engine_is_chosen(network):
     pytest.importorskip("openvino")
-    for engine, kind in (("auto", loading.OpenVinoGenerator), ("keras", loading.KerasGenerator)):
+    for engine, kind in (("auto", OpenVinoGenerator), ("keras", KerasGenerator)):
         made = loading.make_generator(network, engine=engine)
         assert isinstance(made, kind)
         assert made.precision in ("float32", "bfloat16")
@@ -151,7 +156,7 @@ def test_arrays_that_do_not_fit(network, call, message):
 
 
 def test_saved_in_half_the_bytes_and_loaded(network, tmp_path):
-    path = loading.save_generator(network, tmp_path / "mine.keras", card={"kimg": 1.5})
+    path = save_generator(network, tmp_path / "mine.keras", card={"kimg": 1.5})
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["name"] == "mine"
     assert card["kimg"] == 1.5
@@ -170,7 +175,7 @@ def test_files_that_are_not_what_they_should_be(network, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "MODELS", tmp_path)
     with pytest.raises(ModelError, match=r"no generator .*generator\.keras"):
         loading.load_generator()
-    path = loading.save_generator(network, tmp_path / "generator.keras", card={})
+    path = save_generator(network, tmp_path / "generator.keras", card={})
     assert loading.load_generator().resolution == 16
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(ModelError, match="SHA-256"):
@@ -184,18 +189,53 @@ def test_files_that_are_not_what_they_should_be(network, tmp_path, monkeypatch):
         loading.load_generator("other")
 
 
+class Toy(ImageGenerator):
+    """Paints the mean of a style."""
+
+    latent_dim, label_dim, layers, resolution, w_avg = 3, 0, 2, 4, np.zeros(3, np.float32)
+
+    def __init__(self, source):
+        self.source = source
+
+    def _map(self, *given):
+        return given[0]
+
+    def _draw(self, w_plus):
+        return np.broadcast_to(w_plus.mean(axis=(1, 2))[:, None, None, None], (len(w_plus), 4, 4, 3))
+
+
+def test_an_engine_is_a_class_and_an_entry(monkeypatch):
+    monkeypatch.setitem(loading.ENGINES, "toy", f"{__name__}:Toy")
+    generator = loading.load_generator("some", engine="toy")
+    assert generator.source == paths.MODELS / "some.keras"
+    np.testing.assert_array_equal(generator.generate(np.full((2, 3), 0.5)), np.full((2, 4, 4, 3), 191))
+
+
+def test_auto_falls_back_to_keras(network, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert isinstance(loading.make_generator(network), KerasGenerator)
+    with pytest.raises(EngineError, match="openvino cannot be used here"):
+        loading.make_generator(network, engine="openvino")
+
+
+def test_the_choices_are_named_without_loading_a_network_library():
+    code = "import sys; from enamel_lib.generators import Engine; print(*Engine, 'keras' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["auto", *loading.ENGINES, "False"]
+
+
 def test_arguments(network, tmp_path):
     with pytest.raises(EngineError, match="engine 'magic' is unknown"):
         loading.load_generator(engine="magic")
     with pytest.raises(InputError, match=r"\.keras"):
-        loading.save_generator(network, tmp_path / "generator.h5", card={})
+        save_generator(network, tmp_path / "generator.h5", card={})
 
 
 def test_what_the_bench_measures(network, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "MODELS", tmp_path)
-    loading.save_generator(network, tmp_path / "generator.keras", card={})
+    save_generator(network, tmp_path / "generator.keras", card={})
     rows = list(bench_generators.drawing(lambda call: len(call())))  # "calls per second": images of a call
     rates = [value for _, value, unit, _ in rows if unit == "images/s"]
-    assert rates == [1, 1, loading.BATCH**2, loading.BATCH**2]
+    assert rates == [1, 1, BATCH_SIZE**2, BATCH_SIZE**2]
     assert [value for _, value, unit, _ in rows if unit == "times"] == [1, 1]
     assert rows[-1][1] > 99.9  # % of colours that agree

@@ -28,7 +28,12 @@ IGNORED_ARGUMENTS = {
 }
 # fmt: on
 # Arguments of which only one value is known here; that of the architecture depends on the network.
-KNOWN_VALUES = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu", "mbstd_num_features": 1}
+KNOWN_VALUES = {
+    "mapping_lrmul": 0.01,
+    "mapping_nonlinearity": "lrelu",
+    "nonlinearity": "lrelu",
+    "mbstd_num_features": 1,
+}
 KNOWN_VALUES |= {"normalize_latents": True, "use_noise": True}
 
 
