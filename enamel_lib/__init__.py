@@ -5,7 +5,10 @@ Importing the package loads neither TensorFlow nor matplotlib; import the module
 
 import os
 
+from enamel_lib import quiet
+
 # TensorFlow uses oneDNN's kernels by itself only on processors with AVX-512; with AVX2 they are half as fast again
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+quiet.install()
 
 __version__ = "0.1.0"

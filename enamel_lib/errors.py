@@ -1,5 +1,7 @@
 """Errors a user can mend: each message says what is wrong, where, and how to put it right."""
 
+from collections.abc import Iterable
+
 
 class EnamelError(Exception):
     """Base of every error raised on purpose; the command line prints it on one line and exits with 2."""
@@ -18,4 +20,15 @@ class ModelError(EnamelError):
 
 
 class EngineError(EnamelError):
-    """An inference engine that is unknown or not usable on this machine."""
+    """An inference engine that is not usable on this machine."""
+
+
+def check_choice(what: str, given: str, known: Iterable[str]) -> None:
+    """Raise `InputError` if `given` is none of the names that `what` may have.
+
+    >>> check_choice("engine", "magic", ("keras", "openvino"))
+    Traceback (most recent call last):
+    enamel_lib.errors.InputError: engine 'magic' is unknown; choose from keras, openvino
+    """
+    if given not in (known := list(known)):
+        raise InputError(f"{what} {given!r} is unknown; choose from {', '.join(known)}")

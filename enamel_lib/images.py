@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from enamel_lib.errors import InputError
+from enamel_lib.errors import InputError, check_choice
 
 TILE = 200  # side of the network's window, px (Lew 2023, Methods)
 MAX_PIXELS = 150_000_000  # about 1.5 GB while decoding; a whole tooth at 60 nm is better mapped in parts
@@ -85,8 +85,7 @@ def resize(image: np.ndarray, scale: float, *, kernel: str = "linear") -> np.nda
     numpy.ndarray
         `(round(H * scale), round(W * scale), 3)` uint8; the input itself where the size stays the same.
     """
-    if kernel not in KERNELS:
-        raise InputError(f"kernel {kernel!r} is unknown; choose from {', '.join(KERNELS)}")
+    check_choice("kernel", kernel, KERNELS)
     if not (np.isfinite(scale) and scale > 0):
         raise InputError(f"scale {scale} is not a positive number; 2 enlarges twofold")
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])

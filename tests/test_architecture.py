@@ -21,6 +21,7 @@ GROUND = [
     "optimizers",
     "paths",
     "pic",
+    "quiet",
     "reference",
 ]
 ROOMS = (  # lowest first

@@ -11,9 +11,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "app",
         "console",
+        "data",
         "doctor",
         "evolve",
         "generator",
+        "maps",
     ],
     submod_attrs={
         "app": ["main"],

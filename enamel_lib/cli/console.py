@@ -1,7 +1,6 @@
-"""What the commands of the command line share: options, progress bars, quiet start, one-line complaints."""
+"""What the commands of the command line share: options, progress bars, one-line complaints."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,26 +58,10 @@ def read_picture(path: Path, scale: float) -> "np.ndarray":
 
 def predictor(model: str, engine: str) -> "Callable[[np.ndarray], np.ndarray]":
     """Load a model behind an engine: tiles -> hardness in GPa."""
-    load_keras()
     from enamel_lib.indenter import network
     from enamel_lib.inference import engines
 
     return engines.make_predictor(network.load_indenter(model), engine=engine)
-
-
-def load_keras() -> None:
-    """Import Keras and wake its devices without the chatter that TensorFlow prints before its log level holds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import keras
-
-        keras.ops.zeros(1)
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 def progress() -> "Progress":

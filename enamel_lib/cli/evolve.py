@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,22 +21,14 @@ NEAR = 0.05  # GPa; nearer than this counts as reached
 CONTEST_TARGETS = [3.0, 3.5, 4.0, 4.5, 5.0]  # GPa, of the paper's seven those well within the generator's reach
 
 
-class Protocol(StrEnum):
-    """Which genetic algorithm."""
-
-    paper = "paper"
-    released = "released"
-    audited = "audited"
-
-
 @commands.command()
 def evolve(
     target: Annotated[float, typer.Option(help="Hardness to reach, GPa.")],
     out: Annotated[Path, typer.Option(help="Folder for the design (.png, .json), its trace (.csv) and checkpoint.")],
     generations: Annotated[int, typer.Option(min=1, help="At most so many.")] = 250,
     protocol: Annotated[
-        Protocol, typer.Option(help="paper: as its text; released: as its code; audited: every operator works.")
-    ] = Protocol.audited,
+        str, typer.Option(help="paper: as its text; released: as its code; audited: every operator works.")
+    ] = "audited",
     tolerance: Annotated[
         float, typer.Option(min=0, help="Stop once the whole population is nearer to the target, GPa.")
     ] = 0.0,
@@ -46,8 +37,8 @@ def evolve(
     ] = "default",
     engine: Annotated[Engine, typer.Option(help="What draws; tf1 is TensorFlow 1.14, for snapshots.")] = Engine.auto,
     model: Annotated[str, typer.Option("--model", help="Indenter: name, or path of a .keras file.")] = "default",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same design.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
     force: console.Force = False,
 ) -> None:
     """Evolve a picture of given hardness; may be killed at any moment and resumed."""
@@ -69,7 +60,7 @@ def evolve(
     from enamel_lib.generators import loading
     from enamel_lib.reproduce import report
 
-    drawing = loading.load_generator(generator, engine=engine.value)
+    drawing = loading.load_generator(generator, engine=engine)
     evaluate = judges.evaluator(predictor)
     if not checkpoint.exists():
         _check_reach(target, drawing.generate, evaluate, drawing.latent_dim)
@@ -80,7 +71,7 @@ def evolve(
             evaluate,
             target,
             latent_dim=drawing.latent_dim,
-            protocol=protocol.value,
+            protocol=protocol,
             generations=generations,
             tolerance=tolerance,
             seed=seed,
@@ -93,7 +84,7 @@ def evolve(
         "target_gpa": target,
         "hardness_gpa": round(history.best_hardness, 4),
         "law_hardness_gpa": round(float(judges.law_hardness(picture[None])[0]), 4),
-        "protocol": protocol.value,
+        "protocol": protocol,
         "generations": len(history.hardness) - 1,
         "evaluations": history.evaluations,
         "seconds": round(seconds, 1),
@@ -130,7 +121,6 @@ def contest(
     targets = target or CONTEST_TARGETS
     for one in targets:
         check_target(one)
-    console.load_keras()
     from enamel_lib.evolve import benchmark as contests
     from enamel_lib.evolve import judges
     from enamel_lib.generators import loading

@@ -31,7 +31,6 @@ def train_generator(
 
     settings = load_recipe(recipe, resolution=resolution, kimg=kimg)
     out = paths.BUILD / "training" / "generator" if out is None else out
-    console.load_keras()
     from enamel_lib.generators import save_generator
     from enamel_lib.stylegan2.pictures import load_pictures
     from enamel_lib.stylegan2.training import Run
@@ -72,7 +71,6 @@ def generate(
 
     targets = [out / f"generated_{index:05d}.png" for index in range(count)]
     console.refuse_overwriting(*targets, force=force)
-    console.load_keras()
     from enamel_lib.generators import loading
 
     generator = loading.load_generator(model)
@@ -99,7 +97,6 @@ def import_generator(
     if out.suffix != ".keras":
         raise InputError(f"{out} does not end in .keras; name the file to write")
     console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
-    console.load_keras()
     from enamel_lib.generators import save_generator
     from enamel_lib.models import sha256
     from enamel_lib.stylegan2 import import_snapshot

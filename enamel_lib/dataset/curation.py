@@ -13,7 +13,7 @@ import pandas as pd
 
 from enamel_lib.dataset.simulated import LABELS_GPA
 from enamel_lib.dataset.sources import Source
-from enamel_lib.errors import InputError
+from enamel_lib.errors import InputError, check_choice
 from enamel_lib.images import TILE, read_image
 
 REPEATS = {"accurate": 100, "estimated": 10, "noisy": 5}
@@ -86,6 +86,7 @@ def split(table: pd.DataFrame, protocol: str, *, seed: int = 0) -> pd.DataFrame:
     InputError
         If the protocol is unknown.
     """
+    check_choice("split", protocol, PROTOCOLS)
     rng = np.random.default_rng(seed)
     if protocol == "paper":
         order = rng.permutation(len(table))
@@ -94,8 +95,6 @@ def split(table: pd.DataFrame, protocol: str, *, seed: int = 0) -> pd.DataFrame:
         for name, rows in zip(SHARES, np.split(order, cuts), strict=True):
             names[rows] = name
         return table.assign(split=names, weight=1.0)
-    if protocol != "audited":
-        raise InputError(f"unknown split {protocol!r}: choose one of {', '.join(PROTOCOLS)}")
     rows_of = table["source"].value_counts()
     tiles = table.drop_duplicates("tile_id").reset_index(drop=True)
     tiles["label"] = tiles["label_stated"]

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from enamel_lib import checkpoints, models, paths
-from enamel_lib.errors import InputError, ModelError
+from enamel_lib.errors import ModelError, check_choice
 from enamel_lib.evolve import genetic, judges
 from enamel_lib.evolve import search as searches
 from enamel_lib.generators import loading, metrics
@@ -121,8 +121,8 @@ def compare(
     InputError
         If a method is unknown.
     """
-    if unknown := set(methods) - set(METHODS):
-        raise InputError(f"method {', '.join(sorted(unknown))} is unknown; choose from {', '.join(METHODS)}")
+    for method in methods:
+        check_choice("method", method, METHODS)
     settings = {"evaluations": evaluations, "tolerance": tolerance}
     identity = {"targets": list(targets), **settings, **networks}
     about: dict[str, Any] = {**identity, "searches": []}

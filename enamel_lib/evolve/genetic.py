@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from enamel_lib import paths
-from enamel_lib.errors import InputError, ModelError
+from enamel_lib.errors import InputError, ModelError, check_choice
 from enamel_lib.evolve import operators as breeding
 from enamel_lib.evolve import search
 from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS, PROTOCOLS
@@ -104,8 +104,7 @@ class GeneticAlgorithm:
         tolerance: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if protocol not in PROTOCOLS:
-            raise InputError(f"protocol {protocol!r} is unknown; choose from {', '.join(PROTOCOLS)}")
+        check_choice("protocol", protocol, PROTOCOLS)
         if generations < 1:
             raise InputError(f"{generations} generations cannot be run; give 1 or more")
         check_target(target)

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 from scipy import ndimage
 
-from enamel_lib.errors import InputError
+from enamel_lib.errors import InputError, check_choice
 from enamel_lib.gradients import Gradient, input_gradient
 from enamel_lib.inference.engines import check_pixels
 
@@ -193,8 +193,7 @@ def saliency(model: keras.Model, tiles: np.ndarray, *, method: str = "gradient")
     InputError
         If the method is unknown or the tiles do not fit the network.
     """
-    if method not in METHODS:
-        raise InputError(f"saliency method {method!r} is unknown; choose from {', '.join(METHODS)}")
+    check_choice("saliency method", method, METHODS)
     if method == "integrated":
         return strongest(integrated_gradients(model, tiles).attribution)
     return strongest({"gradient": gradient, "smoothgrad": smooth_gradient}[method](model, tiles))

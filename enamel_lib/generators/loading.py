@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enamel_lib import paths
-from enamel_lib.errors import EngineError
+from enamel_lib.errors import EngineError, check_choice
 from enamel_lib.generators.base import ImageGenerator
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load_generator(name: str | os.PathLike = "default", *, engine: str = "auto")
     ModelError
         If the file is missing, is not the one its card describes, or holds something else.
     EngineError
-        If the engine is unknown or cannot be used here.
+        If the engine cannot be used here.
     """
     name = NAMES.get(str(name), str(name))
     return make_generator(Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras", engine=engine)
@@ -56,6 +56,5 @@ def make_generator(source: "Generator | Path", *, engine: str = "auto") -> Image
             return make_generator(source, engine="openvino")
         except EngineError:
             return make_generator(source, engine="keras")
-    if engine not in ENGINES:
-        raise EngineError(f"engine {engine!r} is unknown; choose from auto, {', '.join(ENGINES)}")
+    check_choice("engine", engine, Engine)
     return pkgutil.resolve_name(ENGINES[engine])(source)

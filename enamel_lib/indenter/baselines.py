@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from enamel_lib import microstructure, pic
+from enamel_lib.errors import check_choice
 
 REGRESSORS = ("mean", "linear", "trees")
 
@@ -71,14 +72,13 @@ def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.nd
     labels, weights
         `(N,)`, GPa; sample weights, or equal ones.
     """
+    check_choice("regressor", name, REGRESSORS)
     if name == "mean":
         return DummyRegressor().fit(features, labels, sample_weight=weights)
     if name == "linear":
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 25)))
         return model.fit(features, labels, ridgecv__sample_weight=weights)
-    if name == "trees":
-        trees = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, min_samples_leaf=20, random_state=seed)
-        # on a thousand tiles two threads wait for each other longer than they work, and for minutes on a busy machine
-        with threadpool_limits(1, user_api="openmp"):
-            return trees.fit(features, labels, sample_weight=weights)
-    raise ValueError(f"unknown regressor {name!r}: choose one of {', '.join(REGRESSORS)}")
+    trees = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, min_samples_leaf=20, random_state=seed)
+    # on a thousand tiles two threads wait for each other longer than they work, and for minutes on a busy machine
+    with threadpool_limits(1, user_api="openmp"):
+        return trees.fit(features, labels, sample_weight=weights)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from enamel_lib.errors import EngineError, InputError
+from enamel_lib.errors import EngineError, InputError, check_choice
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -187,10 +187,9 @@ def make_predictor(model: keras.Model, *, engine: str = "auto", batch_size: int 
     Raises
     ------
     EngineError
-        If the engine is unknown, or OpenVINO was asked for and cannot be used.
+        If OpenVINO was asked for and cannot be used.
     """
-    if engine not in ENGINES:
-        raise EngineError(f"engine {engine!r} is unknown; choose from {', '.join(ENGINES)}")
+    check_choice("engine", engine, ENGINES)
     if engine == "keras":
         return KerasPredictor(model, batch_size)
     try:

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,25 +10,14 @@ from typing import Any
 
 import nbformat
 import yaml
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 from enamel_lib import paths
-from enamel_lib.errors import InputError
+from enamel_lib.errors import InputError, check_choice
 
 PROFILES = Path(__file__).parent / "profiles"
 EVERY = "every"  # the key of a profile that holds for all notebooks
 KEPT_CELL_METADATA = {"tags"}
-
-
-class QuietKernel(AsyncKernelManager):
-    """A kernel whose process says nothing on the terminal, where TensorFlow's start-up would break the progress bar.
-
-    What a cell writes to standard error is not touched; it goes through the notebook.
-    """
-
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
-        return await super()._async_pre_start_kernel(stderr=subprocess.DEVNULL, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -113,8 +101,7 @@ def load_profile(name: str, folder: Path = PROFILES) -> dict[str, dict[str, Any]
         If there is no such profile or it has another shape.
     """
     known = sorted(path.stem for path in folder.glob("*.yml"))
-    if name not in known:
-        raise InputError(f"there is no profile {name!r}; there are {', '.join(known)}")
+    check_choice("profile", name, known)
     profile = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
     if not isinstance(profile, dict) or not all(isinstance(values, dict) for values in profile.values()):
         raise InputError(f"profile {name!r} must map notebook names to parameters")
@@ -182,7 +169,6 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
             language="python",
             cwd=job.notebook.parent,
             progress_bar=False,
-            kernel_manager_class=QuietKernel,
             on_cell_start=lambda cell, cell_index: on_cell(),
         )
     except papermill.PapermillExecutionError as error:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from enamel_lib import pic
+from enamel_lib.errors import check_choice
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law
 from enamel_lib.simulate.rods import Rods, Texture, draw_texture
@@ -89,11 +90,12 @@ def section(
 
     Raises
     ------
+    InputError
+        If the world is unknown.
     ValueError
-        If the world is unknown, the depth outside [0, 1], or a size not positive.
+        If the depth outside [0, 1], or a size not positive.
     """
-    if world not in WORLDS:
-        raise ValueError(f"unknown world {world!r}: choose one of {', '.join(WORLDS)}")
+    check_choice("world", world, WORLDS)
     if depth is not None and not 0 <= depth <= 1:
         raise ValueError(f"depth is 0 at the dentin-enamel junction to 1 at the surface, got {depth}")
     if min(shape) < 1 or not pixel_size_um > 0:

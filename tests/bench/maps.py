@@ -22,7 +22,6 @@ Row = tuple[str, float, str, str]  # what, value, unit, note
 
 def main() -> None:
     """Run every benchmark, print the table, and write `build/bench.json`."""
-    console.load_keras()
     load = os.getloadavg()[0]  # by other programs, which slow down what is measured here
     table = Table("what", "value", "unit", "note", title=f"{os.cpu_count()} cores, load before {load:.1f}")
     rows = []

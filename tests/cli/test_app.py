@@ -6,10 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
 
-from enamel_lib import paths
-from enamel_lib.cli import console
+from enamel_lib import inference, paths, simulate
+from enamel_lib.cli import app, console
+from enamel_lib.dataset import curation
+from enamel_lib.evolve import operators
 from enamel_lib.reproduce import notebooks
 
 
@@ -139,6 +142,27 @@ def test_unknown_profile_is_refused(enamel):
     refused(enamel("reproduce", "--profile", "huge"), "huge", "quick")
 
 
+CHOICES = [
+    ("simulate", "world", simulate.WORLDS),
+    ("train", "split", curation.PROTOCOLS),
+    ("map", "engine", inference.engines.ENGINES),
+    ("predict", "engine", inference.engines.ENGINES),
+    ("evolve", "protocol", operators.PROTOCOLS),
+    ("reproduce", "profile", [path.stem for path in notebooks.PROFILES.glob("*.yml")]),
+]
+
+
+@pytest.mark.parametrize(("command", "option", "choices"), CHOICES)
+def test_help_names_every_choice(command, option, choices):
+    option = next(o for o in typer.main.get_command(app.app).commands[command].params if o.name == option)
+    assert [name for name in choices if name not in option.help] == []
+
+
+def test_an_unknown_choice_is_refused_with_those_there_are(enamel, picture, tmp_path):
+    refused(enamel("map", picture, "--out", tmp_path / "x", "--engine", "magic"), "magic", "auto, keras, openvino")
+    refused(enamel("simulate", "--out", tmp_path / "x", "--world", "flat"), "flat", "confounded")
+    assert not (tmp_path / "x").exists()
+
+
 def test_wrong_options_exit_with_2(enamel):
     assert enamel("simulate", "--out", "x", "--count", "0")[0] == 2
-    assert enamel("map", "x.png", "--out", "x", "--engine", "magic")[0] == 2

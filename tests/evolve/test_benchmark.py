@@ -55,7 +55,7 @@ def test_some_of_the_methods_search_as_among_all(found, tmp_path):
     for method in few:
         assert [one.hardness.tolist() for one in some[method]] == [one.hardness.tolist() for one in found[method]]
     assert tuple(benchmark.compare(path, generate, evaluate, slope, **SETTINGS)) == benchmark.METHODS
-    with pytest.raises(InputError, match="method luck is unknown; choose from audited GA, "):
+    with pytest.raises(InputError, match="method 'luck' is unknown; choose from audited GA, "):
         benchmark.compare(path, generate, evaluate, slope, **SETTINGS, methods=["luck"])
 
 

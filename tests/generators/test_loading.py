@@ -225,7 +225,7 @@ def test_the_choices_are_named_without_loading_a_network_library():
 
 
 def test_arguments(network, tmp_path):
-    with pytest.raises(EngineError, match="engine 'magic' is unknown"):
+    with pytest.raises(InputError, match="engine 'magic' is unknown"):
         loading.load_generator(engine="magic")
     with pytest.raises(InputError, match=r"\.keras"):
         save_generator(network, tmp_path / "generator.h5", card={})

@@ -4,6 +4,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from enamel_lib.dataset import simulated
+from enamel_lib.errors import InputError
 from enamel_lib.indenter import baselines
 
 
@@ -55,5 +56,5 @@ def test_trees_are_grown_by_one_thread(monkeypatch):
 
 
 def test_unknown_regressor():
-    with pytest.raises(ValueError, match="forest"):
+    with pytest.raises(InputError, match="regressor 'forest' is unknown; choose from mean"):
         baselines.fit("forest", pd.DataFrame({"a": [1.0]}), np.ones(1))

@@ -192,7 +192,7 @@ def test_bad_tiles(small, engine, tiles, says):
 
 
 def test_unknown_engine_and_batch(small):
-    with pytest.raises(EngineError, match="auto, keras, openvino"):
+    with pytest.raises(InputError, match="auto, keras, openvino"):
         engines.make_predictor(small, engine="magic")
     with pytest.raises(InputError, match="batch size"):
         engines.make_predictor(small, batch_size=0)

@@ -1,0 +1,110 @@
+"""Commands around data: simulate tiles, check the dataset, train on it."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from enamel_lib import paths
+from enamel_lib.cli import console
+
+commands = typer.Typer()
+
+Root = Annotated[Path | None, typer.Option(help="Data in the authors' layout; data/raw if filled, else simulated.")]
+
+
+@commands.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the tiles.")],
+    count: Annotated[int, typer.Option(min=1, help="How many tiles.")] = 1,
+    size: Annotated[int, typer.Option(min=1, max=4000, help="Side of a tile in pixels.")] = 200,
+    pixel_size: Annotated[float, typer.Option(min=0.005, max=2, help="Micrometres per pixel.")] = 0.06,
+    world: Annotated[
+        str, typer.Option(help="What ties hardness to the picture: visible, confounded or null.")
+    ] = "confounded",
+    seed: console.Seed = 0,
+    force: console.Force = False,
+) -> None:
+    """Simulate PIC tiles (PNG) with their truth (.npz: director, hardness) and labels.csv."""
+    import numpy as np
+    import pandas as pd
+    from skimage import io
+
+    from enamel_lib.simulate import simulator
+
+    console.refuse_overwriting(out / "labels.csv", force=force)
+    rows = []
+    with console.steps("simulating") as step, contextlib.ExitStack() as undo:  # a broken run takes its tiles with it
+        seeds = range(seed, seed + count)
+        sections = simulator.sections((size, size), seeds, pixel_size_um=pixel_size, world=world)
+        for index, made in enumerate(sections):
+            picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
+            with paths.atomic(picture) as temporary:
+                io.imsave(temporary, made.rgb, check_contrast=False)
+            undo.callback(picture.unlink)
+            with paths.atomic(truth) as temporary:
+                np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)
+            undo.callback(truth.unlink)
+            rows.append(
+                {
+                    "image": picture.name,
+                    "seed": seed + index,
+                    "hardness_gpa": made.hardness.mean(),
+                    "hardness_centre_gpa": made.hardness[size // 2, size // 2],
+                    "depth": made.depth.mean(),
+                    "pixel_size_um": pixel_size,
+                    "world": world,
+                }
+            )
+            step(index + 1, count)
+        with paths.atomic(out / "labels.csv") as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.4g")
+        undo.pop_all()
+    typer.echo(f"{count} simulated tiles in {out}")
+
+
+@commands.command()
+def dataset(
+    root: Root = None,
+    seed: console.Seed = 0,
+) -> None:
+    """Build and check the united dataset; print its counts and the leakage audit."""
+    from enamel_lib.dataset import curation, sources
+
+    root = _root(root)
+    table = curation.united_table(sources.load_sources(root), seed=seed)
+    labels = table["label"]
+    typer.echo(f"{root}: {table['tile_id'].nunique():,} tiles, {len(table):,} rows")
+    typer.echo(f"labels {labels.min():.2f} to {labels.max():.2f} GPa, mean {labels.mean():.2f}, sd {labels.std():.2f}")
+    for protocol in curation.PROTOCOLS:
+        split = curation.split(table, protocol, seed=seed)
+        counts = ", ".join(f"{name} {count:,}" for name, count in split["split"].value_counts().items())
+        typer.echo(f"\nsplit {protocol}: {counts}\n{curation.leakage_audit(split).round(4).to_string()}")
+
+
+@commands.command()
+def train(
+    split: Annotated[str, typer.Option(help="paper: rows at random; audited: no leakage.")] = "audited",
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
+    root: Root = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/... if none.")] = None,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
+) -> None:
+    """Train the indenter; may be killed at any moment and resumed."""
+    from enamel_lib.indenter import training
+
+    root = _root(root)
+    with console.steps("training") as step:
+        card = training.train(recipe, protocol=split, seed=seed, root=root, out=out, resume=resume, progress=step)
+    typer.echo(json.dumps({"name": card["name"], "metrics": card["metrics"]}, indent=2))
+
+
+def _root(root: Path | None) -> Path:
+    """Give the data folder, making the simulated one where it is the default and not there yet."""
+    from enamel_lib.dataset import sources
+
+    with console.steps("simulating the data") as step:
+        return root or sources.default_root(progress=step)

@@ -1,0 +1,103 @@
+"""Commands that read hardness off pictures: one number each, or a map."""
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from enamel_lib import paths
+from enamel_lib.cli import console
+
+commands = typer.Typer()
+
+Engine = Annotated[str, typer.Option(help="What computes the network: auto, keras or openvino.")]
+Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
+Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
+
+
+@commands.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures of at least 200 x 200 px.")],
+    scale: Scale = 1.0,
+    model: Weights = "default",
+    engine: Engine = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print one hardness per picture: that of the 200-px window in its middle."""
+    import numpy as np
+
+    from enamel_lib.images import TILE
+
+    tiles = np.empty((len(images), TILE, TILE, 3), np.uint8)
+    for tile, path in zip(tiles, images, strict=True):
+        picture = console.read_picture(path, scale)
+        top, left = ((side - TILE) // 2 for side in picture.shape[:2])
+        tile[:] = picture[top : top + TILE, left : left + TILE]
+    pairs = list(zip(images, console.predictor(model, engine)(tiles), strict=True))
+    if as_json:
+        found = [{"image": str(path), "hardness_gpa": round(float(gpa), 4)} for path, gpa in pairs]
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        for path, gpa in pairs:
+            typer.echo(f"{gpa:.2f} GPa  {path}")
+
+
+@commands.command(name="map")
+def map_(
+    image: Annotated[Path, typer.Argument(help="The PIC map.")],
+    out: Annotated[Path, typer.Option(help="Folder for the .npy, .csv, .png and .json.")],
+    scale: Scale = 1.0,
+    stride: Annotated[int, typer.Option(min=1, help="Pixels between windows.")] = 1,
+    model: Weights = "default",
+    engine: Engine = "auto",
+    pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
+    force: console.Force = False,
+) -> None:
+    """Draw the hardness map of a picture.
+
+    .npy: GPa at every pixel of the scaled picture, NaN where no window has its centre.
+
+    .csv: one line per window, at its place in the picture as given.
+    """
+    import numpy as np
+
+    from enamel_lib import plots
+    from enamel_lib.inference import hardness_map
+    from enamel_lib.reproduce import report
+
+    out = out.resolve()
+    targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
+    console.refuse_overwriting(*targets, force=force)
+    picture = console.read_picture(image, scale)
+    predictor = console.predictor(model, engine)
+    start = time.monotonic()
+    with console.steps("mapping") as step:
+        made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
+    seconds = time.monotonic() - start
+    table = made.to_frame()
+    table[["row", "col"]] /= scale
+    settings = {
+        "image": image.name,
+        "scale": scale,
+        "stride": stride,
+        "pixel_size_um": pixel_size,
+        "model": model,
+        "weights_sha256": predictor.weights_sha256,
+        "engine": predictor.engine,
+        "precision": predictor.precision,
+        "seconds": round(seconds, 2),
+        "windows": made.hardness.size,
+        "mean_gpa": round(float(np.mean(made.hardness)), 4),
+        "sd_gpa": round(float(np.std(made.hardness)), 4),
+    }
+    figure = plots.maps.hardness_map_figure(made, image=picture, pixel_size_um=pixel_size and pixel_size / scale)
+    with contextlib.ExitStack() as together:  # all four files appear, or none
+        npy, table_csv, png, settings_json = (together.enter_context(paths.atomic(target)) for target in targets)
+        np.save(npy, made.full())
+        table.to_csv(table_csv, index=False, float_format="%.4f")
+        figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
+        report.write_json(settings_json, settings)
+    typer.echo(f"{settings['mean_gpa']:.2f} +- {settings['sd_gpa']:.2f} GPa, {settings['windows']:,} windows, in {out}")
