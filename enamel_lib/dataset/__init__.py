@@ -17,6 +17,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "curation": ["held_out_together", "leakage_audit", "load_tiles", "split", "united_table"],
         "simulated": ["simulate_sources", "unseen_sections", "unseen_tiles"],
-        "sources": ["Source", "default_root", "is_simulated", "load_sources", "load_truth"],
+        "sources": ["Source", "default_root", "is_simulated", "load_sources", "load_truth", "load_truth_if_there"],
     },
 )

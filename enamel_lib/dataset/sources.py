@@ -23,13 +23,10 @@ from enamel_lib.dataset.simulated import (
     NOISY_CSV,
     NOISY_IMAGES,
     TRUTH_CSV,
-    data_hash,
     simulate_sources,
 )
 from enamel_lib.errors import DataError
 from enamel_lib.images import TILE
-
-__all__ = ["Source", "data_hash", "default_root", "load_sources", "load_truth", "simulate_sources"]
 
 POSITIONS_CSV = "positions.csv"  # optional, the user's: where each tile lies in its map
 SIMULATED = paths.PROCESSED / "simulated"
@@ -127,6 +124,14 @@ def load_truth(root: Path | str) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: not there; only simulated data have a known truth")
     return pd.read_csv(path)
+
+
+def load_truth_if_there(root: Path | str) -> pd.DataFrame | None:
+    """Give the truth, as `load_truth`; or else say in one line that what needs it is left out, and give None."""
+    if is_simulated(root):
+        return load_truth(root)
+    print("The data are your own: no truth is known, and what needs it is left out.")
+    return None
 
 
 def _read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:

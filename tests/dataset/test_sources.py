@@ -47,7 +47,7 @@ def small_simulation():
 @pytest.fixture(scope="module")
 def root(small_simulation, tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "data"
-    sources.simulate_sources(folder, seed=3)
+    sim.simulate_sources(folder, seed=3)
     return folder
 
 
@@ -112,25 +112,25 @@ def test_indent_noise_has_its_standard_deviation():
 
 def test_simulation_is_deterministic_and_its_hash_covers_tables_and_images(root, small_simulation, tmp_path):
     steps = []
-    sources.simulate_sources(tmp_path / "again", seed=3, progress=lambda done, total: steps.append((done, total)))
+    sim.simulate_sources(tmp_path / "again", seed=3, progress=lambda done, total: steps.append((done, total)))
     assert steps == [(i, 7) for i in range(1, 8)]
-    assert sources.data_hash(tmp_path / "again") == sources.data_hash(root)
+    assert sim.data_hash(tmp_path / "again") == sim.data_hash(root)
     manifest = json.loads((root / sim.MANIFEST).read_text())
-    assert manifest["sha256"] == sources.data_hash(root)
+    assert manifest["sha256"] == sim.data_hash(root)
     (tmp_path / "again" / NOISY).write_text("H (GPa),H error\n4.0,0.5\n")
-    assert sources.data_hash(tmp_path / "again") != sources.data_hash(root)
+    assert sim.data_hash(tmp_path / "again") != sim.data_hash(root)
 
 
 def test_simulation_is_complete_or_absent_and_overwrites_nothing(small_simulation, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sim, "_noisy", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            sources.simulate_sources(tmp_path / "data")
+            sim.simulate_sources(tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     with pytest.raises(InputError, match="not empty"):
-        sources.simulate_sources(tmp_path / "mine")
+        sim.simulate_sources(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(("world", "expected"), [("visible", 0.5), ("confounded", 0.9)])
@@ -170,7 +170,7 @@ def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["simulated"]
 
 
-def test_user_files_load_without_places(user_root):
+def test_user_files_load_without_places(user_root, capsys):
     loaded = sources.load_sources(user_root)
     assert loaded["accurate"].table.image.tolist() == ["a/1.png", "a/2.png"]
     assert loaded["estimated"].table.map_id.tolist() == ["e/2.5_01"]
@@ -179,6 +179,8 @@ def test_user_files_load_without_places(user_root):
     assert loaded["accurate"].table[["row", "col", "truth"]].isna().all(axis=None)
     with pytest.raises(DataError, match="only simulated data"):
         sources.load_truth(user_root)
+    assert sources.load_truth_if_there(user_root) is None
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_positions_of_the_user_are_taken(user_root):
