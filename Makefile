@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 HALVES := -n 2 --dist loadfile -p tests.workers
+SITE := .venv-site
 TF1 := .venv-tf1
 TF1_PYTHONS = python3.6 python3.7 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.[67].*/bin/python3) \
 $(wildcard $(HOME)/*conda*/envs/*/bin/python3.[67]) $(wildcard /opt/*conda*/envs/*/bin/python3.[67])
@@ -12,7 +13,7 @@ PLATFORM := and platform_machine == 'x86_64' and sys_platform == 'linux'
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test quick lint bench tf1 python36 lock clean
+.PHONY: help setup figures test quick lint bench site browser tf1 python36 lock clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
@@ -48,6 +49,26 @@ lint: setup  ## ruff: rules and format
 bench: setup  ## measure map speed, windows per second
 	@$(BIN)/python -m tests.bench.maps
 
+site: setup $(SITE)/.ready  ## render the notebooks as last run, and the README, as pages: build/site/index.html
+	@rm -rf build/.site
+	@$(SITE)/bin/sphinx-build -q -E -W --keep-going -c docs -d build/.site/doctrees . build/.site/html
+	@cp build/.site/html/README.html build/.site/html/index.html
+	@rm -rf build/site && mv build/.site/html build/site && rm -rf build/.site
+	@$(PYTEST) --noconftest tests/site_pages.py
+
+$(SITE)/.ready: requirements-site.lock
+	@echo "setting up $(SITE) (half a minute the first time)"
+	@$(PYTHON) -m venv --clear $(SITE)
+	@$(SITE)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-site.lock
+	@touch $@
+
+browser: setup $(VENV)/.browser  ## run 00 in JupyterLab in Chromium (Debian: apt-get install chromium)
+	@$(PYTEST) tests/browser/jupyterlab.py
+
+$(VENV)/.browser: $(STAMP) requirements-browser.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-browser.lock
+	@touch $@
+
 tf1: $(TF1)/.ready  ## make .venv-tf1 with TensorFlow 1.14, for original StyleGAN2 snapshots (needs Python 3.6 or 3.7)
 
 $(TF1)/.ready: requirements-tf1.txt
@@ -60,13 +81,19 @@ $(TF1)/.ready: requirements-tf1.txt
 python36:  # print a Python 3.6 or 3.7 that works (a shim of pyenv may not)
 	@for python in $(TF1_PYTHONS); do $$python -c 'import ensurepip, venv' 2> /dev/null && echo $$python && exit; done; exit 1
 
-lock:  ## remake requirements.lock (needs uv)
-	@echo '# What `make setup` installs: Linux on x86-64, Python 3.11 to 3.13. Made by `make lock`; do not edit.' > $@.new
-	@uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
-	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" >> $@.new
-	@mv $@.new requirements.lock
+lock:  ## remake requirements*.lock (needs uv)
+	@$(call pin,requirements.lock,setup,pyproject.toml --extra dev)
+	@$(call pin,requirements-site.lock,site,--group site)
+	@$(call pin,requirements-browser.lock,browser,--group browser --constraint requirements.lock)
 
-clean:  ## remove .venv, .venv-tf1, build/ and generated data
-	@rm -rf $(VENV) $(TF1) build data/processed *.egg-info .pytest_cache .ruff_cache
+define pin
+	echo '# What `make $(2)` installs: Linux on x86-64, Python 3.11 to 3.13. Made by `make lock`; do not edit.' > $(1).new
+	@uv pip compile $(3) --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	| sed -E "s/ ; python_full_version < '3.14' $(PLATFORM)//; s/ $(PLATFORM)//" >> $(1).new
+	@mv $(1).new $(1)
+endef
+
+clean:  ## remove .venv*, build/ and generated data
+	@rm -rf $(VENV) $(SITE) $(TF1) build data/processed *.egg-info .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
