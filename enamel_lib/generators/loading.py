@@ -56,5 +56,5 @@ def make_generator(source: "Generator | Path", *, engine: str = "auto") -> Image
             return make_generator(source, engine="openvino")
         except EngineError:
             return make_generator(source, engine="keras")
-    check_choice("engine", engine, Engine)
+    check_choice("engine", engine, ("auto", *ENGINES))
     return pkgutil.resolve_name(ENGINES[engine])(source)
