@@ -1,4 +1,4 @@
-"""The pages that `make site` has just made: it asks for these tests by name, after the build (whose warnings are errors)."""
+"""The pages `make site` has just made: it asks for these tests by name, after a build in which warnings are errors."""
 
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
