@@ -1,7 +1,7 @@
 """Is the genetic algorithm any good? Seven ways to search, with equally many evaluations each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,83 +12,45 @@ from scipy import stats
 
 from enamel_lib import checkpoints, models, paths
 from enamel_lib.errors import ModelError, check_choice
-from enamel_lib.evolve import genetic, judges
-from enamel_lib.evolve import search as searches
+from enamel_lib.evolve import judges, search
+from enamel_lib.evolve.genetic import GeneticAlgorithm
+from enamel_lib.evolve.protocols import PROTOCOLS
+from enamel_lib.evolve.search import REACHED, SearchResult
 from enamel_lib.generators import loading, metrics
 from enamel_lib.indenter import network
-
-METHODS = ("audited GA", "paper GA", "released GA", "random", "CMA-ES", "MAP-Elites", "gradient")
-
-
-class Genetic(searches.Sampling):
-    """The genetic algorithm under one protocol, as a search with a number of evaluations."""
-
-    def __init__(self, latent_dim: int, target: float, protocol: str, *, evaluations: int, **settings: Any) -> None:
-        super().__init__(latent_dim, target, evaluations=evaluations, **settings)
-        seed = int(self.rng.integers(2**31))
-        # as many generations as the evaluations allow, or those after which the released rule may stop
-        self.population = genetic.GeneticAlgorithm(
-            latent_dim, target, protocol=protocol, generations=4 * evaluations, seed=seed
-        )
-
-    def _propose(self) -> np.ndarray:
-        return self.population.ask()
-
-    def _learn(self, hardness: np.ndarray, pictures: np.ndarray) -> None:
-        if len(hardness) == len(self.population.newcomers):
-            self.population.tell(hardness)
+from enamel_lib.inference import engines
 
 
-@dataclass(frozen=True)
-class Found:
-    """What one search found.
-
-    Attributes
-    ----------
-    target
-        GPa.
-    hardness
-        `(n,)` GPa, of all codes tried, in order.
-    best_code
-        `(latent_dim,)`, the one nearest to the target.
-    """
-
-    target: float
-    hardness: np.ndarray
-    best_code: np.ndarray
-
-    @property
-    def off(self) -> np.ndarray:
-        """Distance of the best so far from the target after each evaluation, `(n,)` GPa."""
-        return np.minimum.accumulate(np.abs(self.hardness - self.target))
+def _genetic(protocol: str, latent_dim: int, target: float, *, seed: int, **settings: Any) -> GeneticAlgorithm:
+    """The genetic algorithm with a seed drawn from that of the search, as in the shipped searches."""
+    seed = int(np.random.default_rng(seed).integers(2**31))
+    return GeneticAlgorithm(latent_dim, target, protocol=protocol, seed=seed, **settings)
 
 
-def contender(method: str, latent_dim: int, target: float, slope: searches.Slope, **settings: Any) -> searches.Sampling:
-    """A search by one of the `METHODS`; `settings` are those of `searches.Sampling`."""
-    match method.split():
-        case [protocol, "GA"]:
-            return Genetic(latent_dim, target, protocol, **settings)
-        case ["gradient"]:
-            return searches.Descent(latent_dim, target, slope, **settings)
-    kinds = {"random": searches.Sampling, "CMA-ES": searches.CmaEs, "MAP-Elites": searches.MapElites}
-    return kinds[method](latent_dim, target, **settings)
+METHODS: dict[str, Callable[..., search.Search]] = {
+    **{f"{protocol} GA": partial(_genetic, protocol) for protocol in sorted(PROTOCOLS)},
+    "random": search.RandomSearch,
+    "CMA-ES": search.CmaEs,
+    "MAP-Elites": search.MapElites,
+    "gradient": search.GradientDescent,
+}
 
 
 def compare(
     path: Path,
-    generate: searches.Generate,
-    evaluate: searches.Evaluate,
-    slope: searches.Slope,
+    generate: search.Generate,
+    evaluate: search.Evaluate,
+    gradient: search.Gradient,
     *,
     latent_dim: int,
     targets: Sequence[float],
     seeds: int,
     evaluations: int,
     tolerance: float = 0.0,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] = tuple(METHODS),
     networks: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, list[Found]]:
+) -> dict[str, list[SearchResult]]:
     """Search for every target with every seed by every method, and keep what is found in a file.
 
     Parameters
@@ -96,8 +58,8 @@ def compare(
     path
         The file (`.npz`), written after the searches of each seed. If it is there, its searches are not made again, so
         that a contest may be killed and resumed, or given more seeds.
-    slope
-        For the gradient (`judges.slope`).
+    gradient
+        For searches that see inside the networks (`judges.error_gradient`).
     evaluations
         Of each search.
     tolerance
@@ -124,7 +86,7 @@ def compare(
     for method in methods:
         check_choice("method", method, METHODS)
     settings = {"evaluations": evaluations, "tolerance": tolerance}
-    identity = {"targets": list(targets), **settings, **networks}
+    identity = {"targets": list(targets), **settings, **networks, "rules": search.RULES}
     about: dict[str, Any] = {**identity, "searches": []}
     arrays: dict[str, list[np.ndarray]] = {"hardness": [], "code": []}
     if path.exists():
@@ -133,20 +95,34 @@ def compare(
     for seed in range(seeds):
         progress(seed, seeds)
         each = {
-            (method, target, seed): contender(method, latent_dim, target, slope, seed=seed, **settings)
+            (method, target, seed): METHODS[method](latent_dim, target, seed=seed, gradient=gradient, **settings)
             for target in targets
             for method in methods
             if [method, target, seed] not in about["searches"]
         }
         if not each:
             continue
-        searches.run(list(each.values()), generate, evaluate)
+        search.run(list(each.values()), generate, evaluate)
         about["searches"] += map(list, each)
-        arrays["hardness"] += [search.hardness for search in each.values()]
-        arrays["code"] += [search.best_code.astype(np.float32) for search in each.values()]
+        arrays["hardness"] += [one.hardness for one in each.values()]
+        arrays["code"] += [one.best_code.astype(np.float32) for one in each.values()]
         checkpoints.write_checkpoint(path, about, arrays)
     progress(seeds, seeds)
     return load(path)[0]
+
+
+def compare_shipped(path: Path, **settings: Any) -> dict[str, list[SearchResult]]:
+    """`compare` with the shipped generator and indenter."""
+    generator, indenter = loading.load_generator(), network.load_indenter()
+    return compare(
+        path,
+        generator.generate,
+        judges.evaluator(engines.make_predictor(indenter)),
+        judges.error_gradient(generator.network, indenter, latent_dim=generator.latent_dim),
+        latent_dim=generator.latent_dim,
+        networks=shipped_networks(),
+        **settings,
+    )
 
 
 def shipped_networks() -> dict[str, str]:
@@ -155,7 +131,7 @@ def shipped_networks() -> dict[str, str]:
     return {what: models.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()}
 
 
-def load(path: Path) -> tuple[dict[str, list[Found]], dict[str, Any]]:
+def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
     """Method -> what its searches found, by seed and target; and the settings of the contest that `path` holds.
 
     Raises
@@ -166,15 +142,13 @@ def load(path: Path) -> tuple[dict[str, list[Found]], dict[str, Any]]:
     if not path.is_file():
         raise ModelError(f"no searches in {path}; make them with `enamel contest --out {path}`, or restore the file")
     about, arrays = checkpoints.read_checkpoint(path)
-    found: dict[str, list[Found]] = {method: [] for method in METHODS}
+    found: dict[str, list[SearchResult]] = {method: [] for method in METHODS}
     for (method, target, _), hardness, code in zip(about.pop("searches"), *arrays.values(), strict=True):
-        found[method].append(Found(target, hardness, code))
+        found[method].append(SearchResult(target, hardness, code))
     return {method: each for method, each in found.items() if each}, about
 
 
-def scores(
-    found: Mapping[str, Sequence[Found]], generate: searches.Generate, known: np.ndarray, *, near: float = 0.05
-) -> pd.DataFrame:
+def scores(found: Mapping[str, Sequence[SearchResult]], generate: search.Generate, known: np.ndarray) -> pd.DataFrame:
     """One row per method: how near the targets, how different, how new, and what the law says.
 
     Parameters
@@ -183,30 +157,28 @@ def scores(
         From `compare`.
     known
         `(M, H, W, 3)` uint8, the pictures the generator learnt from.
-    near
-        A success is nearer than this, GPa.
 
     Returns
     -------
     pandas.DataFrame
-        `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share), `low` and `high` (its
-        95 % interval by Wilson, as if all searches were equally hard), `evaluations` (mean spent), `diversity`
-        (`judges.diversity`), `novelty` (mean distance of the nearest known picture, same measure),
+        `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share that reached it), `low`
+        and `high` (its 95 % interval by Wilson, as if all searches were equally hard), `evaluations` (mean spent),
+        `diversity` (`judges.diversity`), `novelty` (mean distance of the nearest known picture, same measure),
         `law` (GPa that the law's hardness rises per GPa asked for; 1 would be obedience).
     """
     rows = {}
     for method, each in found.items():
-        off = np.array([search.off[-1] for search in each])
-        interval = stats.binomtest(int((off < near).sum()), len(off)).proportion_ci(method="wilson")
-        pictures = generate(np.stack([search.best_code for search in each]))
-        asked = np.array([search.target for search in each])
+        errors = np.array([one.errors[-1] for one in each])
+        interval = stats.binomtest(int((errors < REACHED).sum()), len(errors)).proportion_ci(method="wilson")
+        pictures = generate(np.stack([one.best_code for one in each]))
+        asked = np.array([one.target for one in each])
         rows[method] = {
-            "error": off.mean(),
-            "worst": off.max(),
-            "success": np.mean(off < near),
+            "error": errors.mean(),
+            "worst": errors.max(),
+            "success": np.mean(errors < REACHED),
             "low": interval.low,
             "high": interval.high,
-            "evaluations": np.mean([len(search.hardness) for search in each]),
+            "evaluations": np.mean([len(one.hardness) for one in each]),
             "diversity": judges.diversity(pictures),
             "novelty": metrics.nearest(pictures, known)[1].mean(),
             "law": np.polyfit(asked, judges.law_hardness(pictures), 1)[0],
@@ -214,33 +186,46 @@ def scores(
     return pd.DataFrame(rows).T
 
 
-def progress(found: Mapping[str, Sequence[Found]]) -> dict[str, np.ndarray]:
+def progress(found: Mapping[str, Sequence[SearchResult]]) -> dict[str, np.ndarray]:
     """Mean distance of the best so far from its target, GPa, after 1, 2, ... evaluations, for each method."""
-    length = max(len(search.hardness) for each in found.values() for search in each)
+    length = max(len(one.hardness) for each in found.values() for one in each)
     return {
-        method: np.mean([np.pad(search.off, (0, length - len(search.off)), "edge") for search in each], axis=0)
+        method: np.mean([np.pad(one.errors, (0, length - len(one.errors)), "edge") for one in each], axis=0)
         for method, each in found.items()
     }
 
 
-def by_target(each: Sequence[Found], *, near: float = 0.05) -> pd.DataFrame:
+def by_target(each: Sequence[SearchResult]) -> pd.DataFrame:
     """How the searches of one method fared, target by target, in GPa.
 
     Returns
     -------
     pandas.DataFrame
-        `success` (share that came nearer than `near`), `error` (mean distance of the best), `worst` (the largest),
+        `success` (share that reached the target), `error` (mean distance of the best), `worst` (the largest),
         `evaluations` (median spent), in rows by target.
     """
-    rows = pd.DataFrame(
-        [(search.target, search.off[-1], len(search.hardness)) for search in each], columns=["target", "off", "spent"]
-    )
-    groups = rows.assign(success=rows["off"] < near).groupby("target")
+    rows = [(one.target, one.errors[-1], len(one.hardness)) for one in each]
+    groups = pd.DataFrame(rows, columns=["target", "error", "spent"]).groupby("target")
     return pd.DataFrame(
         {
-            "success": groups["success"].mean(),
-            "error": groups["off"].mean(),
-            "worst": groups["off"].max(),
+            "success": groups["error"].agg(lambda errors: (errors < REACHED).mean()),
+            "error": groups["error"].mean(),
+            "worst": groups["error"].max(),
             "evaluations": groups["spent"].median(),
         }
     )
+
+
+def against_chance(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFrame:
+    """Which methods find faster than codes at random, target by target and seed by seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `saved` (mean number of evaluations spent fewer than by codes at random) and `p` (Wilcoxon signed-rank test),
+        in rows by method.
+    """
+    spent = pd.DataFrame({method: [len(one.hardness) for one in each] for method, each in found.items()})
+    others = spent.drop(columns="random")
+    p = [stats.wilcoxon(others[method], spent["random"]).pvalue for method in others]
+    return pd.DataFrame({"saved": (spent["random"].to_numpy()[:, None] - others).mean(), "p": p})

@@ -2,7 +2,7 @@
 
 Each takes one picture `(H, W, 3)` uint8 and gives another of its shape. Two average the orientations, as published and
 as orientations are averaged; two take the order away, as published and keeping what lies within blocks; one keeps the
-spectrum but no phases; one turns all crystals together, which keeps every misorientation.
+spectrum but no phases; one rotates all crystals together, which keeps every misorientation.
 """
 
 import numpy as np
@@ -52,15 +52,15 @@ def block_shuffled(image: np.ndarray, *, seed: int, block: int = 25) -> np.ndarr
 def phase_randomized(image: np.ndarray, *, seed: int) -> np.ndarray:
     """Random phases, the same spectra of red, green and blue and between them; what leaves 0 to 255 is clipped."""
     noise = np.random.default_rng(seed).standard_normal(image.shape[:2])
-    turn = np.exp(1j * np.angle(np.fft.rfft2(noise)))  # the phases of a real picture, so that the result is real
-    turn[0, 0] = 1  # the mean stays
+    phases = np.exp(1j * np.angle(np.fft.rfft2(noise)))  # the phases of a real picture, so that the result is real
+    phases[0, 0] = 1  # the mean stays
     spectrum = np.fft.rfft2(image.astype(float), axes=(0, 1))
-    made = np.fft.irfft2(spectrum * turn[..., None], s=image.shape[:2], axes=(0, 1))
+    made = np.fft.irfft2(spectrum * phases[..., None], s=image.shape[:2], axes=(0, 1))
     return np.rint(np.clip(made, 0, 255)).astype(np.uint8)
 
 
 def hue_rotated(image: np.ndarray, *, seed: int) -> np.ndarray:
-    """All crystals turned in the plane by one random angle: every misorientation stays, to rounding."""
+    """All crystals rotated in the plane by one random angle: every misorientation stays, to rounding."""
     hsv = color.rgb2hsv(image)
     hsv[..., 0] = (hsv[..., 0] + np.random.default_rng(seed).random()) % 1
     return np.rint(255 * color.hsv2rgb(hsv)).astype(np.uint8)

@@ -1,37 +1,35 @@
 """Evolve pictures towards a target hardness: the genetic algorithm of Lew 2023 (Methods; Fig. 5), three ways.
 
 A member of the population is a latent code of the generator; its hardness is what the indenter reads off its picture.
-Each generation makes five newcomers from ten members (`breeding`) and discards five of the fifteen. Only newcomers are
+Each generation makes five newcomers from ten members (`protocols`) and discards five of the fifteen. Only newcomers are
 generated and evaluated, in one batch for all targets.
 """
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from enamel_lib import paths
-from enamel_lib.errors import InputError, ModelError, check_choice
-from enamel_lib.evolve import operators as breeding
+from enamel_lib import checkpoints
+from enamel_lib.errors import InputError, check_choice
 from enamel_lib.evolve import search
-from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS, PROTOCOLS
+from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS
+from enamel_lib.evolve.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 POPULATION = 10
-FIRST_CONVERGENCE = 10.0  # GPa, before the first competition, as in the released code
 HARDEST = 20.0  # GPa; enamel has 2 to 7
 TRACE = ("hardness", "operators", "born")
 
 
 @dataclass(frozen=True)
 class History:
-    """What happened in one search.
+    """What happened in one evolution.
 
     Attributes
     ----------
@@ -40,13 +38,11 @@ class History:
     hardness
         `(G + 1, 10)` GPa of the survivors, first of the starting population.
     operators
-        `(G + 1, 10)`, where each survivor came from, an index into `breeding.OPERATORS`.
+        `(G + 1, 10)`, where each survivor came from, an index into `operators.OPERATORS`.
     born
         `(G + 1, 10)`, generation in which each survivor was made.
     codes
         `(10, latent_dim)`, the last population.
-    evaluations
-        Codes generated and evaluated.
     """
 
     target: float
@@ -54,7 +50,16 @@ class History:
     operators: np.ndarray
     born: np.ndarray
     codes: np.ndarray
-    evaluations: int
+
+    @property
+    def generations(self) -> int:
+        """How many there were after the starting population."""
+        return len(self.hardness) - 1
+
+    @property
+    def evaluations(self) -> int:
+        """Codes generated and evaluated."""
+        return POPULATION + NEWCOMERS * self.generations
 
     @property
     def best(self) -> int:
@@ -78,115 +83,94 @@ class History:
         """
         import pandas as pd
 
-        off = np.abs(self.hardness - self.target)
-        rows = np.arange(len(off))
+        errors = np.abs(self.hardness - self.target)
+        rows = np.arange(len(errors))
         table = {
             "generation": rows,
             "mean": self.hardness.mean(axis=1),
             "sd": self.hardness.std(axis=1),
-            "best": self.hardness[rows, off.argmin(axis=1)],
-            "worst": self.hardness[rows, off.argmax(axis=1)],
+            "best": self.hardness[rows, errors.argmin(axis=1)],
+            "worst": self.hardness[rows, errors.argmax(axis=1)],
         }
         table |= {name: (self.operators == index).sum(axis=1) for index, name in enumerate(OPERATORS)}
         return pd.DataFrame(table)
 
 
-class GeneticAlgorithm:
-    """One population on its way to one target, a `search.Search`; `evolve` says what the parameters are."""
+class GeneticAlgorithm(search.Search):
+    """One population on its way to one target.
 
-    def __init__(
-        self,
-        latent_dim: int,
-        target: float,
-        *,
-        protocol: str = "audited",
-        generations: int = 250,
-        tolerance: float = 0.0,
-        seed: int = 0,
-    ) -> None:
+    Parameters
+    ----------
+    protocol
+        A key of `protocols.PROTOCOLS`.
+    settings
+        Those of `search.Search`.
+    """
+
+    def __init__(self, latent_dim: int, target: float, *, protocol: str = "audited", **settings: Any) -> None:
         check_choice("protocol", protocol, PROTOCOLS)
-        if generations < 1:
-            raise InputError(f"{generations} generations cannot be run; give 1 or more")
         check_target(target)
-        self.target, self.generations, self.tolerance = float(target), generations, tolerance
-        self.rules, self.rng = PROTOCOLS[protocol], np.random.default_rng(seed)
-        self.identity = {"target": self.target, "protocol": protocol, "seed": seed, "latent_dim": latent_dim}
+        super().__init__(latent_dim, float(target), **settings)
+        self.protocol = PROTOCOLS[protocol]
         self.codes = np.empty((0, latent_dim))
         self.trace: dict[str, list[np.ndarray]] = {name: [] for name in TRACE}
-        self.evaluations = 0
 
     @property
-    def done(self) -> bool:
-        """Whether generations are used up, all members meet the target, or the rules say stop."""
-        if not self.evaluations:
-            return False
-        off, generation = self._off(), len(self.trace["hardness"]) - 1
-        equal = self.rules.stops_when_equal and generation > self.generations / 4 + 1 and np.ptp(off) < 0.01
-        return bool(generation >= self.generations or off.max() < self.tolerance or equal)
+    def generation(self) -> int:
+        """Number of that which is asked for next; 0 is the starting population."""
+        return len(self.trace["hardness"])
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Distances of the members from the target, `(10,)` GPa."""
+        return np.abs(self.trace["hardness"][-1] - self.target)
 
     def ask(self) -> np.ndarray:
         """Codes to try: the starting population, later five newcomers."""
-        if not self.evaluations:
-            self.newcomers = breeding.start(self.rules, POPULATION, self.codes.shape[1], self.rng)
-        elif self.rules.sphere:
-            self.newcomers = breeding.turned(self.codes, self._off(), self.rng)
-        else:
-            first = len(self.trace["hardness"]) == 1
-            convergence = FIRST_CONVERGENCE if first else max(np.ptp(self._off()), 1e-9)
-            self.newcomers = breeding.added(self.rules, self.codes, convergence, self.rng)
-        return self.newcomers
+        if not self.generation:
+            return self.protocol.start(POPULATION, self.latent_dim, self.rng)
+        return self.protocol.newcomers(self.codes, self.errors, self.generation, self.rng)
 
-    def tell(self, hardness: np.ndarray, pictures: np.ndarray | None = None) -> None:
-        """Let the newcomers compete."""
-        generation = len(self.trace["hardness"])
-        operators = np.arange(1, NEWCOMERS + 1) if generation else np.zeros(POPULATION, int)
-        newest = (hardness, operators, np.full(len(hardness), generation))
-        if generation:
-            newest = [np.append(self.trace[name][-1], new) for name, new in zip(TRACE, newest, strict=True)]
-        everyone = np.concatenate([self.codes, self.newcomers])
-        alive = self._survivors(np.abs(newest[0] - self.target)) if generation else np.arange(POPULATION)
-        self.codes = everyone[alive]
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
+        """Record, and let the newcomers compete, unless the budget cut them short."""
+        super().tell(codes, hardness, pictures)
+        if not self.generation:
+            newest, alive = (hardness, np.zeros(len(codes), int), np.zeros(len(codes), int)), np.arange(len(codes))
+        elif len(codes) == NEWCOMERS:
+            newcomers = (hardness, np.arange(1, NEWCOMERS + 1), np.full(NEWCOMERS, self.generation))
+            newest = [np.append(self.trace[name][-1], new) for name, new in zip(TRACE, newcomers, strict=True)]
+            alive = self.protocol.survivors(np.abs(newest[0] - self.target), self.rng)
+        else:
+            return
+        self.codes = np.concatenate([self.codes, codes])[alive]
         for name, values in zip(TRACE, newest, strict=True):
             self.trace[name].append(values[alive])
-        self.evaluations += len(hardness)
+
+
+class Evolution(GeneticAlgorithm):
+    """The genetic algorithm as Fig. 5 runs it: a number of generations, less if all members meet the target.
+
+    The protocol may end it, too. It can be kept and restored, without what is not in its history.
+    """
+
+    def __init__(self, latent_dim: int, target: float, *, generations: int, **settings: Any) -> None:
+        if generations < 1:
+            raise InputError(f"{generations} generations cannot be run; give 1 or more")
+        super().__init__(latent_dim, target, evaluations=POPULATION + NEWCOMERS * generations, **settings)
+        self.generations = generations
+
+    @property
+    def done(self) -> bool:
+        """Whether generations are used up, all members meet the target, or the protocol says stop."""
+        if not self.generation:
+            return False
+        last, errors = self.generation - 1, self.errors
+        ended = last >= self.generations or errors.max() < self.tolerance
+        return bool(ended or self.protocol.ends(errors, last, self.generations))
 
     def history(self) -> History:
         """What happened so far."""
-        trace = {name: np.stack(values) for name, values in self.trace.items()}
-        return History(self.target, **trace, codes=self.codes, evaluations=self.evaluations)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """All that is needed to go on, as arrays."""
-        arrays = {name: np.stack(values) for name, values in self.trace.items()}
-        numbers = {"identity": self.identity, "rng": self.rng.bit_generator.state, "evaluations": self.evaluations}
-        return arrays | {"codes": self.codes, "numbers": np.array(json.dumps(numbers))}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a `state`, maybe towards more generations.
-
-        Raises
-        ------
-        ModelError
-            If it is the state of another search.
-        """
-        numbers = json.loads(str(state["numbers"]))
-        if numbers["identity"] != self.identity:
-            raise ModelError(f"the checkpoint is of another search, {numbers['identity']}; remove it or name another")
-        self.codes, self.evaluations = state["codes"], numbers["evaluations"]
-        self.rng.bit_generator.state = numbers["rng"]
-        self.trace = {name: list(state[name]) for name in TRACE}
-
-    def _off(self) -> np.ndarray:
-        return np.abs(self.trace["hardness"][-1] - self.target)
-
-    def _survivors(self, off: np.ndarray) -> np.ndarray:
-        """Indices of those that stay: without the three worst, and two at random that are not the best."""
-        alive = list(range(len(off)))
-        deaths = [False] * 3 + [True] * 2  # at random?
-        for at_random in sorted(deaths, reverse=True) if self.rules.random_first else deaths:
-            best, worst = (choose(alive, key=lambda index: off[index]) for choose in (min, max))
-            alive.remove(self.rng.choice([index for index in alive if index != best]) if at_random else worst)
-        return np.array(alive)
+        return History(self.target, **{name: np.stack(self.trace[name]) for name in TRACE}, codes=self.codes)
 
 
 def check_target(target: float) -> None:
@@ -219,7 +203,7 @@ def evolve(
     target
         GPa; several are evolved side by side, each a population of its own, in one batch.
     protocol
-        A key of `breeding.PROTOCOLS`.
+        A key of `protocols.PROTOCOLS`.
     generations
         At most so many. The authors gave 1,000 and stopped by their rule after 252 (`released` has that rule).
     tolerance
@@ -243,46 +227,37 @@ def evolve(
     ModelError
         If the checkpoint is damaged or of another search.
     """
-    targets = [target] if np.isscalar(target) else list(target)
-    populations = [
-        GeneticAlgorithm(
-            latent_dim, each, protocol=protocol, generations=generations, tolerance=tolerance, seed=seed + index
-        )
-        for index, each in enumerate(targets)
-    ]
+    targets = [float(each) for each in np.atleast_1d(target)]
+    settings = {"protocol": protocol, "generations": generations, "tolerance": tolerance}
+    evolutions = [Evolution(latent_dim, each, seed=seed + index, **settings) for index, each in enumerate(targets)]
     path = Path(checkpoint) if checkpoint else None
+    identity = {
+        "targets": targets, "protocol": protocol, "seed": seed, "latent_dim": latent_dim, "rules": search.RULES
+    }  # fmt: skip
     if path and path.exists():
-        _load(path, populations)
+        _load(path, identity, evolutions)
 
     def after() -> None:
         if path:
-            _save(path, populations)
-        progress(max(len(population.trace["hardness"]) for population in populations) - 1, generations)
+            _save(path, identity, evolutions)
+        progress(max(each.generation for each in evolutions) - 1, generations)
 
-    search.run(populations, generate, evaluate, after)
-    histories = [population.history() for population in populations]
+    search.run(evolutions, generate, evaluate, after)
+    histories = [each.history() for each in evolutions]
     return histories[0] if np.isscalar(target) else histories
 
 
-def _save(path: Path, populations: Sequence[GeneticAlgorithm]) -> None:
-    arrays = {f"{index}/{name}": a for index, each in enumerate(populations) for name, a in each.state().items()}
-    with paths.atomic(path) as temporary:
-        np.savez(temporary, **arrays)
+def _save(path: Path, identity: dict[str, Any], evolutions: Sequence[Evolution]) -> None:
+    arrays = {name: [np.stack(each.trace[name]) for each in evolutions] for name in TRACE}
+    arrays["codes"] = [each.codes for each in evolutions]
+    about = identity | {"rngs": [each.rng.bit_generator.state for each in evolutions]}
+    checkpoints.write_checkpoint(path, about, arrays)
 
 
-def _load(path: Path, populations: Sequence[GeneticAlgorithm]) -> None:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            states = [
-                {name.partition("/")[2]: arrays[name] for name in arrays.files if name.startswith(f"{index}/")}
-                for index in range(len(populations))
-            ]
-            count = len({name.partition("/")[0] for name in arrays.files})
-        if count != len(populations):
-            raise ModelError(f"{path}: the checkpoint has {count} targets instead of {len(populations)}; remove it")
-        for population, state in zip(populations, states, strict=True):
-            population.restore(state)
-    except ModelError:
-        raise
-    except Exception as error:  # a damaged file fails in any way
-        raise ModelError(f"{path}: the checkpoint cannot be read ({error}); remove it to start anew") from None
+def _load(path: Path, identity: dict[str, Any], evolutions: Sequence[Evolution]) -> None:
+    about, arrays = checkpoints.read_checkpoint(path)
+    checkpoints.must_be_of(path, about, identity)
+    for index, each in enumerate(evolutions):
+        each.trace = {name: list(arrays[name][index]) for name in TRACE}
+        each.codes = arrays["codes"][index]
+        each.rng.bit_generator.state = about["rngs"][index]

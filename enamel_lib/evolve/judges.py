@@ -10,7 +10,9 @@ import numpy as np
 from scipy import spatial
 
 from enamel_lib import gradients, images, pic
-from enamel_lib.evolve import genetic, operators, search
+from enamel_lib.evolve import genetic, search
+from enamel_lib.evolve.operators import OPERATORS
+from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.generators import metrics
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM  # also of what a generator that learnt from tiles draws, once it has their size
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from enamel_lib.inference.engines import Predictor
 
-SAME = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
+COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 
 
@@ -50,11 +52,11 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     found = []
     for tile in images.resize_all(pictures):
         branches = [pic.to_director(*pic.decode(tile), sign) for sign in (1, -1)]
-        turn = simulator.local_misorientation(branches[0], PIXEL_UM)  # the branches mirror each other
-        region = np.full(turn.shape, law.HEAD)
+        misorientation_deg = simulator.local_misorientation(branches[0], PIXEL_UM)  # the branches mirror each other
+        region = np.full(misorientation_deg.shape, law.HEAD)
         for director in branches:
             cos_psi = pic.to_sample_frame(director)[..., 2]
-            found.append(law.hardness(0.5, cos_psi, turn, region, pixel_size_um=PIXEL_UM).mean())
+            found.append(law.hardness(0.5, cos_psi, misorientation_deg, region, pixel_size_um=PIXEL_UM).mean())
     return np.reshape(found, (-1, 2)).mean(axis=1)
 
 
@@ -75,31 +77,30 @@ def diversity(pictures: np.ndarray) -> float:
     return float(np.sqrt(spatial.distance.pdist(small, "sqeuclidean") / small.shape[1]).mean())
 
 
-def operator_changes(generate: search.Generate, *, latent_dim: int, trials: int = 3, seed: int = 0) -> "pd.DataFrame":
+def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 0) -> "pd.DataFrame":
     """What each operator does to the picture under each protocol.
 
     Returns
     -------
     pandas.DataFrame
         Operators by protocols: mean difference of colours, of 255, between a newcomer and the most similar one among
-        members and earlier newcomers, the smallest of all trials. Below `SAME` it is a copy, but for rounding.
+        members and earlier newcomers, the smallest of three trials. Below `COPY` it is a copy, but for rounding.
     """
     import pandas as pd
 
     found = {}
-    for protocol, rules in operators.PROTOCOLS.items():
+    for name, protocol in PROTOCOLS.items():
         differences = []
-        for trial in range(trials):
+        for trial in range(3):
             rng = np.random.default_rng([seed, trial])
-            codes = operators.start(rules, genetic.POPULATION, latent_dim, rng)
-            # half-way through a search: fitness spreads over 0.5 GPa, the best is 0.2 GPa off
-            off = np.linspace(0.2, 0.7, len(codes))
-            new = operators.turned(codes, off, rng) if rules.sphere else operators.added(rules, codes, 0.5, rng)
+            codes = protocol.start(genetic.POPULATION, latent_dim, rng)
+            errors = np.linspace(0.2, 0.7, len(codes))  # GPa, as half-way through a search
+            new = protocol.newcomers(codes, errors, 2, rng)
             pictures = generate(np.concatenate([codes, new])).astype(float)
             places = range(len(codes), len(pictures))
             differences.append([np.abs(pictures[i] - pictures[:i]).mean(axis=(1, 2, 3)).min() for i in places])
-        found[protocol] = np.min(differences, axis=0)
-    return pd.DataFrame(found, index=operators.OPERATORS[1:])
+        found[name] = np.min(differences, axis=0)
+    return pd.DataFrame(found, index=OPERATORS[1:])
 
 
 def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: int) -> tuple[float, float]:
@@ -108,7 +109,7 @@ def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: i
     return low.best_hardness, high.best_hardness
 
 
-def slope(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> search.Slope:
+def error_gradient(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> search.Gradient:
     """Gradient of the distance from a target with respect to the code, through generator and indenter.
 
     Parameters
@@ -123,10 +124,10 @@ def slope(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -
     code = keras.Input((latent_dim,))
     picture = keras.ops.clip(network(code) * 0.5 + 0.5, 0.0, 1.0)
     tile = keras.layers.Resizing(TILE, TILE)(picture)
-    gradient = gradients.input_gradient(keras.Model(code, indenter(tile)))
+    hardness_gradient = gradients.input_gradient(keras.Model(code, indenter(tile)))
 
-    def distance(codes: np.ndarray, target: float) -> np.ndarray:
-        hardness, down = gradient(codes)
-        return np.sign(hardness - target)[:, None] * down
+    def gradient(codes: np.ndarray, target: float) -> np.ndarray:
+        hardness, slopes = hardness_gradient(codes)
+        return np.sign(hardness - target)[:, None] * slopes
 
-    return distance
+    return gradient

@@ -55,7 +55,7 @@ def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, 
     assert traces[0] == traces[1]
     code, _, complaint = evolve("--target", 4.2, "--out", tmp_path / "twice", "--resume")
     assert code == 2
-    assert "another search" in complaint
+    assert "another targets" in complaint
 
 
 @pytest.mark.parametrize("target", ["nan", "-1", "0", "1e9"])

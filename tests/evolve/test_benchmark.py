@@ -11,52 +11,81 @@ from enamel_lib.generators import loading
 from enamel_lib.indenter import network
 from enamel_lib.inference import engines
 from tests.evolve.test_genetic import LATENT, evaluate, generate
-from tests.evolve.test_search import slope
+from tests.evolve.test_search import gradient
 
 SETTINGS = {"latent_dim": LATENT, "targets": [3.7, 4.3], "seeds": 2, "evaluations": 73}
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    return benchmark.compare(tmp_path_factory.mktemp("contest") / "found.npz", generate, evaluate, slope, **SETTINGS)
+    return benchmark.compare(tmp_path_factory.mktemp("contest") / "found.npz", generate, evaluate, gradient, **SETTINGS)
 
 
 def test_all_methods_spend_the_same(found):
-    assert tuple(found) == benchmark.METHODS
+    assert tuple(found) == tuple(benchmark.METHODS)
     assert {len(search.hardness) for each in found.values() for search in each} == {73}
     assert {tuple((search.target) for search in each) for each in found.values()} == {(3.7, 4.3, 3.7, 4.3)}
     for search in (search for each in found.values() for search in each):
-        assert abs(evaluate(generate(search.best_code[None]))[0] - search.target) == pytest.approx(search.off[-1])
+        assert abs(evaluate(generate(search.best_code[None]))[0] - search.target) == pytest.approx(search.errors[-1])
 
 
 def test_a_contest_goes_on_where_it_was_stopped(found, tmp_path):
     path = tmp_path / "found.npz"
-    benchmark.compare(path, generate, evaluate, slope, **SETTINGS | {"seeds": 1})
+    benchmark.compare(path, generate, evaluate, gradient, **SETTINGS | {"seeds": 1})
     asked = []
 
     def counting(pictures):
         asked.append(len(pictures))
         return evaluate(pictures)
 
-    again = benchmark.compare(path, generate, counting, slope, **SETTINGS)
+    again = benchmark.compare(path, generate, counting, gradient, **SETTINGS)
     assert sum(asked) == 2 * len(benchmark.METHODS) * 73
     for method, each in found.items():
         for one, other in zip(each, again[method], strict=True):
             assert (one.hardness == other.hardness).all()
             assert (one.best_code == other.best_code).all()
     with pytest.raises(ModelError, match="another evaluations"):
-        benchmark.compare(path, generate, evaluate, slope, **SETTINGS | {"evaluations": 74})
+        benchmark.compare(path, generate, evaluate, gradient, **SETTINGS | {"evaluations": 74})
 
 
 def test_some_of_the_methods_search_as_among_all(found, tmp_path):
     path, few = tmp_path / "found.npz", ("random", "gradient")
-    some = benchmark.compare(path, generate, evaluate, slope, **SETTINGS, methods=few)
+    some = benchmark.compare(path, generate, evaluate, gradient, **SETTINGS, methods=few)
     assert tuple(some) == few
     for method in few:
         assert [one.hardness.tolist() for one in some[method]] == [one.hardness.tolist() for one in found[method]]
-    assert tuple(benchmark.compare(path, generate, evaluate, slope, **SETTINGS)) == benchmark.METHODS
+    assert tuple(benchmark.compare(path, generate, evaluate, gradient, **SETTINGS)) == tuple(benchmark.METHODS)
     with pytest.raises(InputError, match="method 'luck' is unknown; choose from audited GA, "):
-        benchmark.compare(path, generate, evaluate, slope, **SETTINGS, methods=["luck"])
+        benchmark.compare(path, generate, evaluate, gradient, **SETTINGS, methods=["luck"])
+
+
+class Walk(searches.Search):
+    """A toy: a step at random from the best code so far."""
+
+    def ask(self):
+        best = self.best_code if len(self.best_code) else np.zeros(self.latent_dim)
+        return best + self.rng.standard_normal((1, self.latent_dim))
+
+
+def test_a_new_optimiser_of_designs_is_one_class_and_one_entry(monkeypatch, tmp_path):
+    monkeypatch.setitem(benchmark.METHODS, "walk", Walk)
+    path = tmp_path / "found.npz"
+    benchmark.compare(path, generate, evaluate, gradient, **SETTINGS, methods=["random", "walk"])
+    found, _ = benchmark.load(path)
+    table = benchmark.scores(found, generate, generate(np.ones((1, LATENT))))
+    assert {len(search.hardness) for search in found["walk"]} == {73}
+    assert table.loc["walk", "error"] < table.loc["random", "error"]
+
+
+def test_methods_are_compared_with_chance_search_by_search():
+    lengths = {"random": [40, 50, 60, 70, 80, 90], "quick": [30, 35, 45, 56, 67, 78]}
+    found = {
+        name: [benchmark.SearchResult(4.0, np.zeros(n), np.zeros(2)) for n in each] for name, each in lengths.items()
+    }
+    table = benchmark.against_chance(found)
+    assert table.index.tolist() == ["quick"]
+    assert table.loc["quick", "saved"] == pytest.approx(79 / 6)
+    assert table.loc["quick", "p"] == pytest.approx(2 / 2**6)  # all six differences have one sign
 
 
 def test_a_contest_that_is_not_there_is_missed(tmp_path):
@@ -65,20 +94,21 @@ def test_a_contest_that_is_not_there_is_missed(tmp_path):
 
 
 def test_the_genetic_algorithm_is_the_one_that_evolves():
-    search = benchmark.contender("audited GA", LATENT, 3.7, slope, evaluations=73)
+    search = benchmark.METHODS["audited GA"](LATENT, 3.7, evaluations=73, seed=0)
     searches.run([search], generate, evaluate)
-    history = search.population.history()
-    assert len(history.hardness) - 1 == 12  # 10 and 12 times 5 of the 73; the last three do not compete
-    assert set(history.hardness[-1]) <= set(search.hardness)
+    seed = int(np.random.default_rng(0).integers(2**31))
+    history = genetic.evolve(generate, evaluate, 3.7, latent_dim=LATENT, generations=12, seed=seed)
+    np.testing.assert_array_equal(search.trace["hardness"], history.hardness)
+    assert len(search.hardness) == history.evaluations + 3 == 73  # the last three do not compete
 
 
 def test_scores(found):
     known = generate(np.random.default_rng(0).standard_normal((20, LATENT)))
     table = benchmark.scores(found, generate, known)
     for method, each in found.items():
-        off = [abs(search.hardness - search.target).min() for search in each]
-        assert table.loc[method, "error"] == pytest.approx(np.mean(off))
-        assert table.loc[method, "success"] == np.mean(np.array(off) < 0.05)
+        errors = np.array([abs(search.hardness - search.target).min() for search in each])
+        assert table.loc[method, "error"] == pytest.approx(errors.mean())
+        assert table.loc[method, "success"] == np.mean(errors < 0.05)
         assert 0 <= table.loc[method, "low"] <= table.loc[method, "success"] <= table.loc[method, "high"] <= 1
     codes = np.stack([search.best_code for search in found["random"]])
     assert table.loc["random", "diversity"] == pytest.approx(judges.diversity(generate(codes)))
@@ -96,15 +126,15 @@ def test_progress_never_goes_back_and_ends_at_the_error(found):
 
 def test_who_is_near_enough_stops(found):
     for method in benchmark.METHODS:
-        search = benchmark.contender(method, LATENT, 4.0, slope, evaluations=73, tolerance=0.05)
+        search = benchmark.METHODS[method](LATENT, 4.0, evaluations=73, tolerance=0.05, seed=0, gradient=gradient)
         searches.run([search], generate, evaluate)
-        off = np.abs(search.hardness - 4.0)
-        assert len(off) < 73
-        assert off[-5:].min() < 0.05 or off[-10:].min() < 0.05
+        errors = np.abs(search.hardness - 4.0)
+        assert len(errors) < 73
+        assert errors[-5:].min() < 0.05 or errors[-10:].min() < 0.05
 
 
 def test_searches_target_by_target():
-    found = [benchmark.Found(target, np.array(hardness), np.zeros(2)) for target, *hardness in (
+    found = [benchmark.SearchResult(target, np.array(hardness), np.zeros(2)) for target, *hardness in (
         (4.0, 3.0, 3.96), (4.0, 4.2, 4.1), (3.0, 3.01, 3.5))]  # fmt: skip
     table = benchmark.by_target(found)
     assert table.index.tolist() == [3.0, 4.0]
@@ -124,7 +154,7 @@ def test_the_shipped_searches_are_those_of_the_shipped_networks(name):
     latent_dim, size = loading.load_generator().latent_dim, about["evaluations"]
     for search in (search for each in found.values() for search in each):
         assert search.best_code.shape == (latent_dim,)
-        assert search.off[-1] < about["tolerance"] or len(search.hardness) == size
+        assert search.errors[-1] < about["tolerance"] or len(search.hardness) == size
 
 
 def test_the_shipped_evolutions_are_those_of_the_shipped_networks():

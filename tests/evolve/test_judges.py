@@ -64,7 +64,7 @@ def test_pictures_of_any_size_are_predicted_at_the_size_of_a_tile():
 def test_copies_among_the_newcomers_are_found():
     changes = judges.operator_changes(generate, latent_dim=LATENT)
     assert list(changes.columns) == ["paper", "released", "audited"]
-    copies = {name: set(changes.index[changes[name] < judges.SAME]) for name in changes}
+    copies = {name: set(changes.index[changes[name] < judges.COPY]) for name in changes}
     assert copies == {"paper": {"specialization"}, "released": {"specialization", "mutation"}, "audited": set()}
 
 
@@ -82,13 +82,13 @@ def test_the_reach_is_wider_than_chance():
     assert high > chance.max()
 
 
-def test_the_slope_is_that_of_the_distance_from_the_target():
+def test_the_gradient_is_that_of_the_distance_from_the_target():
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(48), keras.layers.Reshape((4, 4, 3))])
     indenter = keras.Sequential(
         [keras.Input((200, 200, 3)), keras.layers.AveragePooling2D(50), keras.layers.Flatten(), keras.layers.Dense(1)]
     )
-    slope = judges.slope(network, indenter, latent_dim=6)
+    gradient = judges.error_gradient(network, indenter, latent_dim=6)
     codes = np.random.default_rng(0).standard_normal((2, 6)).astype(np.float32) / 5
 
     def hardness(codes):
@@ -99,4 +99,4 @@ def test_the_slope_is_that_of_the_distance_from_the_target():
         for gene in range(6):
             step = 0.01 * np.eye(6, dtype=np.float32)[gene]
             difference = (hardness(codes + step) - hardness(codes - step)) / 0.02
-            np.testing.assert_allclose(slope(codes, target)[:, gene], sign * difference, atol=2e-3)
+            np.testing.assert_allclose(gradient(codes, target)[:, gene], sign * difference, atol=2e-3)

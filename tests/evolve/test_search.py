@@ -1,5 +1,7 @@
 """Other searches than the genetic algorithm: they spend what they are given, and find what they should."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from tests.evolve.test_genetic import LATENT, PAINT, evaluate, generate
 TARGET = 4.5  # GPa, harder than a hundred codes at random
 
 
-def slope(codes, target):
+def gradient(codes, target):
     """Gradient of |hardness - target| by central differences."""
     step = 1e-4 * np.linalg.norm(codes) * np.eye(LATENT)
     return (distance(codes + step, target) - distance(codes - step, target))[None] / (2e-4 * np.linalg.norm(codes))
@@ -24,10 +26,10 @@ def distance(codes, target):
 
 
 SEARCHES = {
-    "random": searches.Sampling,
+    "random": searches.RandomSearch,
     "CMA-ES": searches.CmaEs,
     "MAP-Elites": searches.MapElites,
-    "gradient": lambda *arguments, **settings: searches.Descent(*arguments, slope, **settings),
+    "gradient": partial(searches.GradientDescent, gradient=gradient),
 }
 
 
@@ -51,21 +53,21 @@ def test_a_seed_gives_one_search(make):
 
 @pytest.mark.parametrize("name", ["CMA-ES", "MAP-Elites", "gradient"])
 def test_what_learns_beats_chance(name):
-    off = {}
+    errors = {}
     for which in (name, "random"):
         each = [SEARCHES[which](LATENT, TARGET, evaluations=120, seed=seed) for seed in range(5)]
         searches.run(each, generate, evaluate)
-        off[which] = np.mean([abs(search.best_hardness - TARGET) for search in each])
-    assert off["random"] > 0.02
-    assert off[name] < off["random"] / 2
+        errors[which] = np.mean([abs(search.best_hardness - TARGET) for search in each])
+    assert errors["random"] > 0.02
+    assert errors[name] < errors["random"] / 2
 
 
-def test_traits_of_known_pictures():
+def test_measures_of_known_pictures():
     grey, striped = np.full((64, 64, 3), 51, np.uint8), np.zeros((64, 64, 3), np.uint8)
     striped[::2], striped[1::2] = (255, 0, 0), (0, 255, 255)  # axes at right angles, row by row
-    np.testing.assert_allclose(searches.traits(np.stack([grey, striped])), [[0.2, 0], [1, 45]], atol=1e-6)
+    np.testing.assert_allclose(searches.measures(np.stack([grey, striped])), [[0.2, 0], [1, 45]], atol=1e-6)
 
 
 def test_what_evaluate_gives_is_checked():
     with pytest.raises(InputError, match="one finite number per picture"):
-        searches.run([searches.Sampling(LATENT, 4.0, evaluations=5)], generate, lambda pictures: np.zeros(2))
+        searches.run([searches.RandomSearch(LATENT, 4.0, evaluations=5)], generate, lambda pictures: np.zeros(2))

@@ -1,0 +1,101 @@
+"""One design of given hardness, from the target to the files that keep it."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from enamel_lib import paths
+from enamel_lib.errors import InputError
+from enamel_lib.evolve import genetic, judges, search
+from enamel_lib.reproduce import report
+
+if TYPE_CHECKING:
+    from enamel_lib.generators.base import ImageGenerator
+
+PICTURE, TRACE, FACTS, CHECKPOINT = "design.png", "trace.csv", "design.json", "checkpoint.npz"
+SAMPLE = 40  # random pictures whose hardness shows which targets need no search for the generator's range
+
+
+def design(
+    target: float,
+    generator: "ImageGenerator",
+    evaluate: search.Evaluate,
+    out: Path,
+    *,
+    about: dict[str, Any],
+    tell: Callable[[str], None],
+    **settings: Any,
+) -> dict[str, Any]:
+    """Evolve one design into a folder: picture, trace, facts, and the checkpoint, from which it goes on if there.
+
+    Parameters
+    ----------
+    target
+        GPa.
+    evaluate
+        From `judges.evaluator`.
+    about
+        What else the facts are to say, such as the names of the networks.
+    tell
+        Called with a sentence on what takes longer than usual.
+    settings
+        Those of `genetic.evolve`.
+
+    Returns
+    -------
+    dict
+        The facts as they are written, among them `hardness_gpa`, `generations`, `evaluations` and the `code`.
+
+    Raises
+    ------
+    InputError
+        If the target is out of the generator's reach.
+    """
+    if not (out / CHECKPOINT).exists():
+        _check_reach(target, generator, evaluate, tell)
+    start = time.monotonic()
+    history = genetic.evolve(
+        generator.generate,
+        evaluate,
+        target,
+        latent_dim=generator.latent_dim,
+        checkpoint=out / CHECKPOINT,
+        **settings,
+    )
+    picture = generator.generate(history.best_code[None])[0]
+    facts = {
+        "target_gpa": target,
+        "hardness_gpa": round(history.best_hardness, 4),
+        "law_hardness_gpa": round(float(judges.law_hardness(picture[None])[0]), 4),
+        "generations": history.generations,
+        "evaluations": history.evaluations,
+        "seconds": round(time.monotonic() - start, 1),
+        "code": np.round(history.best_code, 6).tolist(),
+    } | about
+    with contextlib.ExitStack() as together:  # all three files appear, or none
+        png, csv, json = (together.enter_context(paths.atomic(out / name)) for name in (PICTURE, TRACE, FACTS))
+        Image.fromarray(picture).save(png)
+        history.to_frame().to_csv(csv, index=False, float_format="%.4f")
+        report.write_json(json, facts)
+    return facts
+
+
+def _check_reach(
+    target: float, generator: "ImageGenerator", evaluate: search.Evaluate, tell: Callable[[str], None]
+) -> None:
+    """Refuse a target that this generator does not reach, naming the range, which is searched only if needed."""
+    codes = np.random.default_rng(0).standard_normal((SAMPLE, generator.latent_dim))
+    chance = evaluate(generator.generate(codes))
+    if chance.min() <= target <= chance.max():
+        return
+    tell("the target is rare among this generator's pictures; looking how far it reaches")
+    low, high = judges.reach(generator.generate, evaluate, latent_dim=generator.latent_dim)
+    if not low - search.REACHED <= target <= high + search.REACHED:
+        raise InputError(
+            f"a target of {target:g} GPa is out of reach: this generator gives {low:.2f} to {high:.2f} GPa"
+        )
