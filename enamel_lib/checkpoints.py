@@ -1,16 +1,19 @@
-"""What training runs share: recipes, shuffled passes over the data, and checkpoints that survive being killed."""
+"""What long runs share: recipes, shuffled passes over the data, and checkpoints that survive being killed."""
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 
 from enamel_lib import paths
 from enamel_lib.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    import keras
 
 
 def read_recipe(recipe: str | Path | dict[str, Any], *, recipes: Path) -> dict[str, Any]:
@@ -66,9 +69,19 @@ def shuffled(step: int, size: int, count: int, rng: Callable[[int], np.random.Ge
     return np.array([passes[number][place] for number, place in zip(*divmod(at, count), strict=True)])
 
 
-def write_checkpoint(path: Path, about: dict[str, Any], arrays: dict[str, list[np.ndarray]]) -> None:
-    """Replace a checkpoint in one go: `about`, which JSON can hold, and named lists of arrays."""
-    flat = {f"{kind}_{index}": array for kind, each in arrays.items() for index, array in enumerate(each)}
+def write_checkpoint(path: Path, about: dict[str, Any], arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Replace a checkpoint in one go.
+
+    Parameters
+    ----------
+    path
+        A `.npz` file.
+    about
+        What JSON can hold: what the run is (its recipe, seed, data, ...), and where it stands.
+    arrays
+        Lists of arrays of any shape and dtype, by name.
+    """
+    flat = {f"{name}_{index}": array for name, each in arrays.items() for index, array in enumerate(each)}
     with paths.atomic(path) as temporary:
         np.savez(temporary, about=np.array(json.dumps(about)), **flat)
 
@@ -89,11 +102,38 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarr
                     arrays.setdefault(name.rpartition("_")[0], []).append(file[name])
             return about, arrays
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and train anew") from None
+        raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and start anew") from None
 
 
-def must_be_of(path: Path, wrote: dict[str, Any], now: dict[str, Any]) -> None:
+def must_be_of(path: Path, wrote: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise a ModelError if a checkpoint is of another recipe, seed or whatever else `now` names."""
     for key, value in now.items():
         if wrote.get(key) != value:
             raise ModelError(f"checkpoint {path} is of another {key}; resume with the one it began with")
+
+
+def values_of(variables: Iterable["keras.Variable"]) -> list[np.ndarray]:
+    """Copies of the values of variables."""
+    from keras import ops
+
+    return [np.array(ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def assign(variables: Sequence["keras.Variable"], values: Sequence[np.ndarray]) -> None:
+    """Give variables their values, in order.
+
+    Raises
+    ------
+    ModelError
+        If number or shapes differ, and then before any variable has changed.
+    """
+    if len(variables) != len(values):
+        raise ModelError(f"{len(values)} arrays cannot be the weights of a network with {len(variables)} variables")
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != np.shape(value):
+            raise ModelError(
+                f"these are weights of another network: {variable.path} has shape {tuple(variable.shape)}, "
+                f"the array in its place {np.shape(value)}"
+            )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from enamel_lib.errors import InputError, check_choice
 
 TILE = 200  # side of the network's window, px (Lew 2023, Methods)
+BATCH_SIZE = 32  # pictures that a network takes at once
 MAX_PIXELS = 150_000_000  # about 1.5 GB while decoding; a whole tooth at 60 nm is better mapped in parts
 KERNELS = {"linear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "GIF", "WEBP", "PPM")
@@ -104,6 +106,19 @@ def resize_all(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
     Between pixels colours are mixed, so neighbours come out more alike than on a picture made at that size.
     """
     return np.stack([resize(picture, side / len(picture)) for picture in pictures])
+
+
+def to_float(pictures: np.ndarray) -> np.ndarray:
+    """Colours as float32 in [0, 1], as networks take them, of uint8."""
+    return pictures / np.float32(255)
+
+
+def in_batches(
+    network: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray, batch_size: int = BATCH_SIZE
+) -> np.ndarray:
+    """Run pictures `(N, H, W, 3)` uint8 through a network of float32 in [0, 1], so many at a time; `(N, ...)`."""
+    parts = np.array_split(pictures, -(-len(pictures) // batch_size))
+    return np.concatenate([network(to_float(part)) for part in parts])
 
 
 def to_uint8(drawn: np.ndarray) -> np.ndarray:

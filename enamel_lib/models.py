@@ -2,10 +2,16 @@
 
 import hashlib
 import json
+import math
+import os
+import platform
+import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from enamel_lib import paths
 from enamel_lib.errors import ModelError
@@ -29,10 +35,13 @@ def load(path: Path) -> keras.Model:
 
 
 def save(model: keras.Model, path: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write a network and its card; give the card, with the number of parameters and the SHA-256 in it."""
+    """Write a network and its card; give the card, with the number of parameters and the SHA-256 in it.
+
+    NaN, which JSON lacks, becomes None.
+    """
     with paths.atomic(path) as temporary:
         model.save(temporary)
-    card = card | {"parameters": model.count_params(), "sha256": sha256(path)}
+    card = _without_nan(card) | {"parameters": model.count_params(), "sha256": sha256(path)}
     with paths.atomic(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
     return card
@@ -62,3 +71,30 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def made_with() -> dict[str, dict[str, Any]]:
+    """Hardware and versions of this process, for a model card."""
+    backend = keras.backend.backend()
+    hardware = {"processor": _processor(), "cores": os.cpu_count(), "devices": keras.distribution.list_devices()}
+    versions = {package: version(package) for package in ("keras", backend, "numpy")}
+    return {"hardware": hardware, "versions": {"python": platform.python_version(), "backend": backend} | versions}
+
+
+def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random kernel, uniform within Glorot's bound, the same on every backend of Keras."""
+    *window, fan_in, fan_out = shape
+    bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))
+    return rng.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
+    return names[0] if names else platform.processor()
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, sparse, stats
 
-from enamel_lib import metrics
+from enamel_lib import metrics, models
 from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,11 +86,9 @@ def cascade(
 
 
 def _fresh(variable: "keras.Variable", rng: np.random.Generator) -> np.ndarray:
-    from enamel_lib.indenter.weights import glorot
-
     if variable.name != "kernel":
         return np.full(variable.shape, float(variable.name in ("gamma", "moving_variance")), np.float32)
-    return glorot(variable.shape, rng)
+    return models.glorot(variable.shape, rng)
 
 
 def cell_means(maps: np.ndarray, cell: int = CELL) -> np.ndarray:

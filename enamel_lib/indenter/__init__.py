@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "linear_probe",
         "network",
         "pretraining",
+        "recipe",
         "run",
         "training",
         "weights",

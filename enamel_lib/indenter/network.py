@@ -11,6 +11,7 @@ from keras import layers
 
 from enamel_lib import models, paths
 from enamel_lib.errors import InputError, ModelError
+from enamel_lib.images import in_batches
 
 BLOCKS = (2, 4, 4, 2)
 FILTERS = (32, 64, 128, 256)
@@ -21,14 +22,14 @@ NAMES = {"default": "indenter-audited"}
 def build_indenter(size: int = 200, outputs: int = 1) -> keras.Model:
     """Build the network with fresh weights: 162 variables and 3,550,797 parameters at 200 px.
 
-    Only the dense layer depends on `size`, so weights can be moved between sizes (`trainable.grow`).
+    Only the dense layer depends on `size`, so weights can be moved between sizes (`weights.Weights.grown`).
 
     Parameters
     ----------
     size
         Side of the square tile in pixels, 25 or more.
     outputs
-        1 for hardness; as many as there are targets while it learns structure (`structure`).
+        1 for hardness; as many as there are targets while it learns structure (`pretraining`).
 
     Returns
     -------
@@ -60,17 +61,19 @@ def pooled_side(size: int) -> int:
     return size // POOL
 
 
-def penultimate_features(model: keras.Model, tiles: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
-    """What the dense layer sees, averaged over each tile: `(N, 256)` float32 of tiles `(N, size, size, 3)` uint8."""
-    seen = _pooled(model)
-    parts = np.array_split(tiles, -(-len(tiles) // batch_size))
-    batches = (seen.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts)
-    return np.concatenate([batch.astype(np.float32).mean(axis=(1, 2)) for batch in batches])
+def pooled_features(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
+    """What the dense layer sees: `(N, k, k, 256)` float32 of tiles `(N, size, size, 3)` uint8, k = `pooled_side`."""
+    return in_batches(_up_to_pool(model).predict_on_batch, tiles).astype(np.float32)
+
+
+def penultimate_features(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
+    """Pooled features averaged over each tile: `(N, 256)` float32 of tiles `(N, size, size, 3)` uint8."""
+    return pooled_features(model, tiles).mean(axis=(1, 2))
 
 
 @lru_cache(maxsize=4)
-def _pooled(model: keras.Model) -> keras.Model:
-    """Up to the average pool; kept, for TensorFlow compiles every new model anew."""
+def _up_to_pool(model: keras.Model) -> keras.Model:
+    """Kept, for TensorFlow compiles every new model anew."""
     return keras.Model(model.input, model.get_layer("average_pooling2d").output)
 
 

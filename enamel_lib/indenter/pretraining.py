@@ -18,9 +18,9 @@ from enamel_lib.simulate import law, simulator
 from enamel_lib.simulate.rods import Texture
 
 CELL = 50  # px a side; structure is measured in cells, and its mean and spread over the cells of a window are learnt
-MISORIENTATION_DEG = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)  # edges of the bins of local misorientation
+MISORIENTATION_EDGES_DEG = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)  # bins of local misorientation
 MEASURES = (
-    *(f"misorientation_{number}" for number in range(len(MISORIENTATION_DEG) + 1)),
+    *(f"misorientation_{number}" for number in range(len(MISORIENTATION_EDGES_DEG) + 1)),
     "cos2",
     "dyad_xx",
     "dyad_yy",
@@ -28,18 +28,18 @@ MEASURES = (
     *(f"lag_{lag}" for lag in microstructure.LAGS_PX),
     *(f"value_{number}" for number in range(len(microstructure.VALUE_LEVELS))),
 )
-OF_RODS = ("pitch", "turn", "turn_per_um", "wall")
-SEEDS_FROM = 1_000_000  # away from the seeds of datasets and of unseen tiles
-VALIDATED = 0.1  # share of the sections
+ROD_MEASURES = ("pitch", "bend", "bend_per_um", "wall")
+FIRST_SEED = 1_000_000  # away from the seeds of datasets and of unseen tiles
+VALIDATION_SHARE = 0.1  # of the sections
 
 
 def targets(size: int) -> tuple[str, ...]:
     """Names of what is learnt from windows of `size` pixels; a single cell has no spread."""
-    return (*MEASURES, *OF_RODS, *(f"sd_{name}" for name in MEASURES if size > CELL))
+    return (*MEASURES, *ROD_MEASURES, *(f"sd_{name}" for name in MEASURES if size > CELL))
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PretrainingSet:
     """Simulated sections of one tile each, and their structure.
 
     Attributes
@@ -51,8 +51,8 @@ class Lesson:
         and of two dyad entries (both survive a mirror) and shares of the regions, all of the true section; mean
         misorientation at growing lags (degrees) and quantiles of brightness as the picture has them.
     rods
-        `(N, len(OF_RODS))` float32: pitch (um), turn of the c-axis from head to tail (degrees) and per um, and width of
-        the wall between rods (um).
+        `(N, len(ROD_MEASURES))` float32: pitch (um), bend of the c-axis from head to tail (degrees) and per um, width
+        of the wall between rods (um).
     """
 
     tiles: np.ndarray
@@ -88,32 +88,32 @@ class Lesson:
         values = np.concatenate(columns, axis=1)
         spread = values.std(axis=0)
         scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)  # few windows may lack a bin
-        trained = np.arange(len(self.tiles)) < len(self.tiles) - max(1, round(VALIDATED * len(self.tiles)))
+        trained = np.arange(len(self.tiles)) < len(self.tiles) - max(1, round(VALIDATION_SHARE * len(self.tiles)))
         table = pd.DataFrame(scaled, columns=list(targets(size))).assign(
             tile_id=np.arange(len(pictures)), split=np.where(np.repeat(trained, each), "train", "val"), weight=1.0
         )
         return pictures, table
 
 
-def simulate_lesson(sections: int, *, seed: int = 0) -> Lesson:
-    """Simulate so many sections and measure them; same seed, same lesson."""
+def simulate_pretraining_set(sections: int, *, seed: int = 0) -> PretrainingSet:
+    """Simulate so many sections and measure them; same seed, same set."""
     tiles, cells, rods = [], [], []
-    for section in simulated.unseen_sections(sections, seed=SEEDS_FROM + seed):
+    for section in simulated.unseen_sections(sections, seed=FIRST_SEED + seed):
         tiles.append(section.rgb)
-        shown = [_of_picture(cell) for cell in crops(section.rgb[None], CELL)]
         true = crops(_fields(section)[None], CELL).mean(axis=(1, 2))
-        cells.append(np.concatenate([true, shown], axis=1).reshape(TILE // CELL, TILE // CELL, -1))
-        rods.append(_of_rods(section.texture))
-    return Lesson(np.stack(tiles), np.stack(cells).astype(np.float32), np.array(rods, np.float32))
+        visible = [_picture_measures(cell) for cell in crops(section.rgb[None], CELL)]
+        cells.append(np.concatenate([true, visible], axis=1).reshape(TILE // CELL, TILE // CELL, -1))
+        rods.append(_rod_measures(section.texture))
+    return PretrainingSet(np.stack(tiles), np.stack(cells).astype(np.float32), np.array(rods, np.float32))
 
 
 def _fields(section: simulator.Section) -> np.ndarray:
     """Per pixel what is averaged over cells, `(H, W, C)`, in the order of `MEASURES`."""
-    bins = np.digitize(section.misorientation, MISORIENTATION_DEG)
+    bins = np.digitize(section.misorientation, MISORIENTATION_EDGES_DEG)
     x, y = section.director[..., 0], section.director[..., 1]
     return np.concatenate(
         [
-            np.eye(len(MISORIENTATION_DEG) + 1, dtype=np.float32)[bins],
+            np.eye(len(MISORIENTATION_EDGES_DEG) + 1, dtype=np.float32)[bins],
             np.stack([pic.to_sample_frame(section.director)[..., 2] ** 2, x * x, y * y], axis=-1),
             np.eye(len(law.REGION_NAMES), dtype=np.float32)[section.region],
         ],
@@ -121,11 +121,11 @@ def _fields(section: simulator.Section) -> np.ndarray:
     )
 
 
-def _of_picture(cell: np.ndarray) -> np.ndarray:
+def _picture_measures(cell: np.ndarray) -> np.ndarray:
     director = pic.to_director(*pic.decode(cell)).astype(np.float32)
     return np.concatenate([microstructure.lag_misorientation(director), microstructure.value_quantiles(cell)])
 
 
-def _of_rods(texture: Texture) -> list[float]:
+def _rod_measures(texture: Texture) -> list[float]:
     bend = np.degrees(texture.bend)
     return [texture.pitch, bend, bend / texture.pitch, 2 * texture.interrod * texture.pitch]

@@ -7,13 +7,11 @@ seed and the step (`batches`), so a run that was killed and resumed ends like on
 import hashlib
 import math
 import os
-import platform
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,17 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import checkpoints, paths
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.dataset.augmentation import AUGMENTATION
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.images import crops
+from enamel_lib.images import crops, in_batches
 from enamel_lib.indenter import network
 from enamel_lib.indenter.batches import Batches
-from enamel_lib.indenter.weights import assign, computing_in, for_training, fresh_weights, grow, values_of
+from enamel_lib.indenter.weights import Weights, computing_in, for_training, fresh_weights
+from enamel_lib.models import made_with
 from enamel_lib.optimizers import Ranger
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
-AT_ONCE = 32  # windows that are predicted together
 BATCHES_AHEAD = 16
 Progress = Callable[[int, int], None]
 
@@ -46,7 +45,7 @@ class Run:
     table
         Rows with `tile_id` (index into `tiles`), the `targets`, `weight` and `split` (`train`, `val`, others).
     recipe
-        From `batches.load_recipe`.
+        From `recipe.load_recipe`.
     protocol
         Decides the augmentation (`augmentation.AUGMENTATION`).
     seed, out, resume
@@ -82,9 +81,10 @@ class Run:
         self.data_sha256 = _digest(tiles, rows)
 
         self.step, self.history = 0, []
-        self.values, self.moments, self.best = fresh_weights(recipe["stages"][0]["size"], seed, len(targets)), [], []
         mean = np.average(self.rows[list(targets)], weights=self.rows["weight"], axis=0)
-        self.values[-1] = mean.astype(np.float32)  # the bias of the dense layer: start at the mean label
+        first = fresh_weights(recipe["stages"][0]["size"], seed, len(targets))
+        self.weights = self.best = replace(first, bias=mean.astype(np.float32))
+        self.moments: list[np.ndarray] = []  # of the optimizer
         if (out / CHECKPOINT).exists():
             if not resume:
                 raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")
@@ -106,17 +106,17 @@ class Run:
         while self.step < last:
             count, began = min(stage["checkpoint_every"], last - self.step), time.perf_counter()
             part = _Part(batches, self.step - first, count, pool)
-            loss = model.fit(part, shuffle=False, verbose=0, callbacks=self._heard(progress)).history["loss"][0]
+            loss = model.fit(part, shuffle=False, verbose=0, callbacks=self._report(progress)).history["loss"][0]
             seconds = time.perf_counter() - began
             self.step += count
-            self.values = values_of(model.variables)
+            self.weights = Weights.of(model)
             self.moments = values_of(model.optimizer.variables)
             self._validate(model, stage, first, count, loss, seconds)
 
     def best_model(self) -> keras.Model:
         """Give the network, float32 and not compiled, with the weights of least validation error of the last stage."""
         model = network.build_indenter(self.tiles.shape[1])
-        assign(model.variables, self.best)
+        self.best.assign_to(model)
         return model
 
     def facts(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class Run:
             "best_step": int(best["step"]),
             "best_val_mse": float(best["val_mse"]),
             "seconds": round(float(history["seconds"].sum()), 1),
-            **labelled(self.tiles, self.rows),
+            **data_facts(self.tiles, self.rows),
             **made_with(),
         }
 
@@ -140,7 +140,7 @@ class Run:
         """Give the network of a stage, compiled, with the weights and the optimizer as the run has them."""
         with computing_in(stage["precision"]):
             model = for_training(network.build_indenter(stage["size"], len(self.targets)), stage["norm_momentum"])
-        assign(model.variables, grow(self.values, stage["size"]))
+        self.weights.grown(stage["size"]).assign_to(model)
         rate = stage["learning_rate"]
         if stage["schedule"] == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, last - first)
@@ -152,7 +152,7 @@ class Run:
             assign(model.optimizer.variables, self.moments)
         return model
 
-    def _heard(self, progress: Progress | None) -> list[keras.callbacks.Callback]:
+    def _report(self, progress: Progress | None) -> list[keras.callbacks.Callback]:
         if progress is None:
             return []
         done, total = self.step, self.plan[-1][-1]
@@ -170,7 +170,7 @@ class Run:
         rivals = [row["val_mse"] for row in self.history if row["step"] > first]
         best = mse < min(rivals, default=math.inf)
         if best:
-            self.best = self.values
+            self.best = self.weights
         row = {
             "step": self.step,
             "size": stage["size"],
@@ -193,8 +193,8 @@ class Run:
 
     def _error(self, model: keras.Model) -> float:
         """Mean squared error of all targets over the held-out rows, as weighted."""
-        shown = _shown(model, self.tiles[self.held["tile_id"].to_numpy()])
-        squares = (shown - self.held[list(self.targets)].to_numpy()) ** 2
+        predicted = predict(model, self.tiles[self.held["tile_id"].to_numpy()])
+        squares = (predicted - self.held[list(self.targets)].to_numpy()) ** 2
         return float(np.average(squares.mean(axis=1), weights=self.held["weight"]))
 
     @cached_property
@@ -205,7 +205,7 @@ class Run:
 
     def _save(self) -> None:
         about = {"step": self.step, "history": self.history, "of": self._identity()}
-        arrays = {kind: getattr(self, kind) for kind in ("values", "moments", "best")}
+        arrays = {"weights": self.weights.to_arrays(), "moments": self.moments, "best": self.best.to_arrays()}
         checkpoints.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
@@ -214,7 +214,8 @@ class Run:
         path = self.out / CHECKPOINT
         about, arrays = checkpoints.read_checkpoint(path)
         checkpoints.must_be_of(path, about["of"], self._identity())
-        self.values, self.moments, self.best = (arrays[kind] for kind in ("values", "moments", "best"))
+        self.weights, self.best = (Weights.from_arrays(arrays[name]) for name in ("weights", "best"))
+        self.moments = arrays["moments"]
         self.step, self.history = about["step"], about["history"]
 
     def _identity(self) -> dict[str, Any]:
@@ -248,33 +249,12 @@ def _digest(tiles: np.ndarray, rows: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def labelled(tiles: np.ndarray, rows: pd.DataFrame) -> dict[str, Any]:
+def data_facts(tiles: np.ndarray, rows: pd.DataFrame) -> dict[str, Any]:
     """What a model card says of the rows it was trained on."""
     return {"train_rows": len(rows), "train_tiles": rows["tile_id"].nunique(), "data_sha256": _digest(tiles, rows)}
 
 
-def made_with() -> dict[str, dict[str, Any]]:
-    """Hardware and versions of this process, for a model card."""
-    backend = keras.backend.backend()
-    hardware = {"processor": _processor(), "cores": os.cpu_count(), "devices": keras.distribution.list_devices()}
-    versions = {package: version(package) for package in ("keras", backend, "numpy")}
-    return {"hardware": hardware, "versions": {"python": platform.python_version(), "backend": backend} | versions}
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
-    return names[0] if names else platform.processor()
-
-
 def predict(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
-    """Hardness, `(N,)` float32 GPa, of tiles `(N, side, side, 3)` uint8: the mean over windows that the model takes."""
-    return _shown(model, tiles)[:, 0]
-
-
-def _shown(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
-    """All outputs of a model, `(N, outputs)`, for tiles."""
-    windows = crops(tiles, model.input_shape[1])
-    parts = np.array_split(windows, math.ceil(len(windows) / AT_ONCE))
-    shown = [model.predict_on_batch(part.astype(np.float32) / np.float32(255)) for part in parts]
-    return np.concatenate(shown).reshape(len(tiles), -1, shown[0].shape[1]).mean(axis=1)
+    """Predict tiles `(N, side, side, 3)` uint8: the mean over the windows that the model takes, `(N, outputs)`."""
+    outputs = in_batches(model.predict_on_batch, crops(tiles, model.input_shape[1]))
+    return outputs.reshape(len(tiles), -1, outputs.shape[1]).mean(axis=1)

@@ -1,8 +1,11 @@
-"""Training of the virtual indenter from a recipe: fit, score the best checkpoint, save it with a model card."""
+"""Training of the virtual indenter: read the data, train by a recipe, score the best weights, save them with a card.
+
+There are two ways to train: `train_end_to_end` learns hardness from the labels alone, as the paper does;
+`pretrain_and_probe` learns the structure of simulated sections first, and from the labels the dense layer only.
+"""
 
 import json
-import math
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,9 @@ import pandas as pd
 from enamel_lib import models, paths
 from enamel_lib.dataset import curation, sources
 from enamel_lib.indenter import evaluation, network, pretraining
-from enamel_lib.indenter.batches import load_recipe
 from enamel_lib.indenter.linear_probe import fit_dense_layer
-from enamel_lib.indenter.run import HISTORY, Progress, Run, labelled, made_with, predict
-from enamel_lib.indenter.weights import assign, grow
+from enamel_lib.indenter.recipe import load_recipe
+from enamel_lib.indenter.run import HISTORY, Progress, Run, data_facts, predict
 
 STRUCTURE = "structure"  # folder, within that of the run, of what comes first
 
@@ -31,12 +33,12 @@ def train(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train the indenter, score its best checkpoint on the test split, and save it with a model card.
+    """Train the indenter, score its best checkpoint on the held-out splits, and save it with a model card.
 
     Parameters
     ----------
     recipe
-        See `batches.load_recipe`.
+        See `recipe.load_recipe`; one with `sections` pretrains and probes, any other trains end to end.
     protocol
         How the data are split: `audited` or `paper` (`curation.split`).
     seed
@@ -70,80 +72,103 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    if recipe["sections"] is None:
-        run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
-        run.fit(progress)
-        model, facts = run.best_model(), run.facts()
-    else:
-        lessons = _learn_structure(recipe, seed=seed, out=out / STRUCTURE, resume=resume, progress=progress)
-        train_rows = table[table["split"] == "train"]
-        model, judged = _with_dense_layer(lessons, tiles, train_rows, protocol)
-        told = ("steps", "images", "best_step", "best_val_mse", "seconds")
-        facts = {
-            "recipe": recipe,
-            "optimizer": "Ranger",
-            "seed": seed,
-            "structure": [{key: run.facts()[key] for key in told} for run in lessons],
-            "dense_layer": judged,
-            **labelled(tiles, train_rows),
-            **made_with(),
-        }
-        history = pd.concat([pd.DataFrame(run.history) for run in lessons], keys=range(len(lessons)), names=["stage"])
-        with paths.atomic(out / HISTORY) as temporary:
-            history.reset_index("stage").to_csv(temporary, index=False)
+    method = pretrain_and_probe if recipe["sections"] else train_end_to_end
+    settings = {"protocol": protocol, "seed": seed, "out": out, "resume": resume, "progress": progress}
+    model, facts = method(recipe, tiles, table, **settings)
+    metrics = {}
+    for held_out, rows in table[table["split"].isin(["val", "test"])].groupby("split"):
+        predicted = evaluation.predicted(rows, tiles, lambda shown: predict(model, shown)[:, 0])
+        metrics[held_out] = evaluation.scores(predicted).to_dict("index")
     card = {
         "name": name,
         "protocol": protocol,
         "root": "data/raw" if root == paths.RAW else root.name,
         "world": _world(root),
-        "metrics": {
-            held: evaluation.scores(evaluation.predicted(rows, tiles, partial(predict, model))).to_dict("index")
-            for held, rows in table[table["split"].isin(["val", "test"])].groupby("split")
-        },
+        "metrics": metrics,
     }
-    return save(model, out, card | facts)
+    return models.save(model, out / f"{name}.keras", card | facts)
 
 
-def _learn_structure(
-    recipe: dict[str, Any], *, seed: int, out: Path, resume: bool, progress: Progress | None
-) -> list[Run]:
-    """Learn the structure of simulated windows, stage by stage; every stage starts from the features of the last."""
-    lesson = pretraining.simulate_lesson(recipe["sections"], seed=seed)
-    lessons: list[Run] = []
-    for number, stage in enumerate(recipe["stages"]):
-        pictures, table = lesson.windows(stage["size"])
-        settings, targets = recipe | {"stages": [stage]}, pretraining.targets(stage["size"])
-        run = Run(pictures, table, settings, seed=seed, out=out / str(number), resume=resume, targets=targets)
-        if lessons and run.step == 0:
-            run.values = lessons[-1].best[:-2] + run.values[-2:]  # other targets, so another dense layer
-        run.fit(progress)
-        lessons.append(run)
-    return lessons
-
-
-def _with_dense_layer(
-    lessons: list[Run], tiles: np.ndarray, train: pd.DataFrame, protocol: str
+def train_end_to_end(
+    recipe: dict[str, Any],
+    tiles: np.ndarray,
+    table: pd.DataFrame,
+    *,
+    protocol: str,
+    seed: int,
+    out: Path,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """Give the network that learnt structure, its dense layer fitted to the labels, and how that was judged."""
-    side, last = tiles.shape[1], lessons[-1]
-    values, precision = grow(last.best, side), last.recipe["stages"][-1]["precision"]
-    groups = curation.held_out_together(train, protocol)
-    dense, judged = fit_dense_layer(values, tiles, train, groups, precision=precision)
+    """Learn hardness from the labels.
+
+    Parameters
+    ----------
+    recipe
+        From `recipe.load_recipe`.
+    tiles
+        `(N, side, side, 3)` uint8.
+    table
+        Rows as of `Run`.
+    protocol, seed, out, resume, progress
+        See `train`.
+
+    Returns
+    -------
+    model, facts
+        The network, float32 and not compiled, and what its model card says of the training.
+    """
+    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
+    run.fit(progress)
+    return run.best_model(), run.facts()
+
+
+def pretrain_and_probe(
+    recipe: dict[str, Any],
+    tiles: np.ndarray,
+    table: pd.DataFrame,
+    *,
+    protocol: str,
+    seed: int,
+    out: Path,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Learn the structure of simulated windows stage by stage, then fit the dense layer to the labels.
+
+    Every stage starts from the features of the last. Parameters and returns as of `train_end_to_end`.
+    """
+    simulated = pretraining.simulate_pretraining_set(recipe["sections"], seed=seed)
+    runs: list[Run] = []
+    for number, stage in enumerate(recipe["stages"]):
+        pictures, measured = simulated.windows(stage["size"])
+        own, targets = recipe | {"stages": [stage]}, pretraining.targets(stage["size"])
+        run = Run(pictures, measured, own, seed=seed, out=out / STRUCTURE / str(number), resume=resume, targets=targets)
+        if runs and run.step == 0:
+            run.weights = replace(run.weights, features=runs[-1].best.features)
+        run.fit(progress)
+        runs.append(run)
+
+    side, train_rows = tiles.shape[1], table[table["split"] == "train"]
+    groups = curation.held_out_together(train_rows, protocol)
+    weights, ridge = fit_dense_layer(
+        runs[-1].best.grown(side), tiles, train_rows, groups, precision=recipe["stages"][-1]["precision"]
+    )
     model = network.build_indenter(side)
-    assign(model.variables, values[:-2] + dense)
-    return model, judged
-
-
-def save(model: keras.Model, out: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write `<name>.keras` and its model card `<name>.json`; give the card with the `sha256` of the weights in it."""
-    return models.save(model, out / f"{card['name']}.keras", _without_nan(card))
-
-
-def _without_nan(value: Any) -> Any:
-    """Give None for NaN, which JSON lacks."""
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+    weights.assign_to(model)
+    history = pd.concat([pd.DataFrame(run.history) for run in runs], keys=range(len(runs)), names=["stage"])
+    with paths.atomic(out / HISTORY) as temporary:
+        history.reset_index("stage").to_csv(temporary, index=False)
+    kept = ("steps", "images", "best_step", "best_val_mse", "seconds")
+    return model, {
+        "recipe": recipe,
+        "optimizer": "Ranger",
+        "seed": seed,
+        "structure": [{key: run.facts()[key] for key in kept} for run in runs],
+        "dense_layer": ridge,
+        **data_facts(tiles, train_rows),
+        **models.made_with(),
+    }
 
 
 def _world(root: Path) -> str:

@@ -1,43 +1,75 @@
-"""The network as it is trained: first weights, a faster norm layer, and the move from small windows to large ones."""
+"""The weights of the indenter by name, and the network as it is trained: first weights, a faster norm layer."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import layers
 
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.indenter import network
+from enamel_lib.models import glorot
 
 
-def grow(values: list[np.ndarray], size: int) -> list[np.ndarray]:
-    """Weights of the same network for larger windows: only the dense kernel depends on their size.
+@dataclass(frozen=True)
+class Weights:
+    """What a network has learnt, apart from the network.
 
-    Its grid is repeated side by side and shared out, so that a window cut into smaller ones gets about the mean of
-    what these got (exactly, were it not for the padding at their edges).
-
-    Parameters
+    Attributes
     ----------
-    values
-        Of `build_indenter(smaller size).variables`; the last two are the dense kernel and bias.
-    size
-        Side of the window in pixels.
-
-    Returns
-    -------
-    list of np.ndarray
-        For `build_indenter(size).variables`.
+    features
+        Of all layers below the dense one, in the order of `keras.Model.variables`; they suit windows of any size.
+    kernel
+        `(cells * 256, outputs)` float32 of the dense layer, with a square grid of cells that grows with the window.
+    bias
+        `(outputs,)` float32 of the dense layer.
     """
-    *features, kernel, bias = values
-    filters = network.FILTERS[-1]
-    old, new = math.isqrt(len(kernel) // filters), network.pooled_side(size)
-    cell = np.arange(new) % old
-    grid = kernel.reshape(old, old, filters, -1)[cell][:, cell]
-    counts = np.bincount(cell, minlength=old)
-    share = np.outer(counts[cell], counts[cell])[..., None, None]  # of one old cell's weight
-    return [*features, (grid / share).astype(kernel.dtype).reshape(-1, len(bias)), bias]
+
+    features: Sequence[np.ndarray]
+    kernel: np.ndarray
+    bias: np.ndarray
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Self:
+        """Copy the weights of a network."""
+        return cls.from_arrays(values_of(model.variables))
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Self:
+        """Name the values of `keras.Model.variables`."""
+        *features, kernel, bias = arrays
+        return cls(features, kernel, bias)
+
+    def to_arrays(self) -> list[np.ndarray]:
+        """Give the values of `keras.Model.variables`."""
+        return [*self.features, self.kernel, self.bias]
+
+    def assign_to(self, model: keras.Model) -> None:
+        """Give a network these weights; a `ModelError` if it has another layout."""
+        assign(model.variables, self.to_arrays())
+
+    def grown(self, size: int) -> Self:
+        """Weights of the same network for larger windows: only the dense kernel depends on their size.
+
+        Its grid is repeated side by side and shared out, so that a window cut into smaller ones gets about the mean of
+        what these got (exactly, were it not for the padding at their edges).
+
+        Parameters
+        ----------
+        size
+            Side of the window in pixels.
+        """
+        filters = network.FILTERS[-1]
+        old, new = math.isqrt(len(self.kernel) // filters), network.pooled_side(size)
+        cell = np.arange(new) % old
+        grid = self.kernel.reshape(old, old, filters, -1)[cell][:, cell]
+        counts = np.bincount(cell, minlength=old)
+        share = np.outer(counts[cell], counts[cell])[..., None, None]  # of one old cell's weight
+        return replace(self, kernel=(grid / share).astype(self.kernel.dtype).reshape(-1, len(self.bias)))
 
 
 class _FusedNorm(layers.BatchNormalization):
@@ -69,20 +101,13 @@ def for_training(model: keras.Model, norm_momentum: float) -> keras.Model:
     return keras.models.clone_model(model, clone_function=copy)
 
 
-def fresh_weights(size: int, seed: int, outputs: int = 1) -> list[np.ndarray]:
-    """First values of the variables, as Keras draws them, but the same on every backend."""
+def fresh_weights(size: int, seed: int, outputs: int = 1) -> Weights:
+    """First weights, as Keras draws them, but the same on every backend."""
     rng = np.random.default_rng(seed)
     model = network.build_indenter(size, outputs)
     for kernel in (v for v in model.variables if v.name == "kernel"):
         kernel.assign(glorot(kernel.shape, rng))
-    return values_of(model.variables)
-
-
-def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Random kernel, uniform within Glorot's bound."""
-    *window, fan_in, fan_out = shape
-    bound = math.sqrt(6 / (math.prod(window) * (fan_in + fan_out)))
-    return rng.uniform(-bound, bound, shape).astype(np.float32)
+    return Weights.of(model)
 
 
 @contextmanager
@@ -94,14 +119,3 @@ def computing_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def values_of(variables: list[keras.Variable]) -> list[np.ndarray]:
-    """Copies of the values of variables."""
-    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
-
-
-def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
-    """Give variables their values, in order."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -18,10 +18,9 @@ from keras import ops
 from PIL import Image
 from skimage.util import montage
 
-from enamel_lib import checkpoints, images, paths
+from enamel_lib import checkpoints, images, models, paths
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.indenter.run import made_with
-from enamel_lib.indenter.weights import assign, values_of
 from enamel_lib.stylegan2 import ada, losses
 from enamel_lib.stylegan2.backends import make_step
 from enamel_lib.stylegan2.discriminator import Discriminator
@@ -108,7 +107,7 @@ class Run:
             "last_measures": {key: float(history[key].iloc[-1]) for key in ("hue", "spectrum", "lag_misorientation")},
             "pictures": len(self.pictures),
             "pictures_sha256": self.pictures_sha256,
-        } | made_with()
+        } | models.made_with()
 
     def _enter(self, number: int) -> None:
         """Make networks, optimizers and compiled steps of a stage; weights go on from the one before."""
@@ -229,8 +228,8 @@ class Run:
 
     def _state(self) -> dict[str, list[keras.Variable]]:
         """Give all variables that a checkpoint holds; Adam's first moments are of no use without momentum."""
-        models = {"G": self.G, "average": self.average, "D": self.D}
-        return {name: model.variables for name, model in models.items()} | {
+        networks = {"G": self.G, "average": self.average, "D": self.D}
+        return {name: model.variables for name, model in networks.items()} | {
             f"moments_{name}": [v for v in optimizer.variables if v.path.endswith("_velocity")]
             for name, optimizer in zip("GD", self.optimizers, strict=True)
         }

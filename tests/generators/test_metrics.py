@@ -106,7 +106,7 @@ def test_features_are_what_the_last_layer_sees():
 
     model = network.build_indenter(40)
     tiles = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
-    features = network.penultimate_features(model, tiles, batch_size=2)
+    features = network.penultimate_features(model, tiles)
     assert features.shape == (3, 256)
     kernel, bias = model.layers[-1].get_weights()
     predicted = model.predict_on_batch(tiles.astype(np.float32) / 255)

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,12 +14,14 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
 from enamel_lib import checkpoints, images, models
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.dataset import augmentation, simulated
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.indenter import batches, linear_probe, network, training
 from enamel_lib.indenter import run as training_run
+from enamel_lib.indenter.recipe import RECIPES, load_recipe
 from enamel_lib.indenter.run import CHECKPOINT, Run, predict
-from enamel_lib.indenter.weights import assign, fresh_weights, grow, values_of
+from enamel_lib.indenter.weights import Weights, fresh_weights
 
 SIDE = 50
 RECIPE = {
@@ -35,7 +38,7 @@ sys.path.insert(0, {tests!r})
 from tests.indenter import test_training as t
 t.thin()
 step = lambda done, total: os.kill(os.getpid(), signal.SIGKILL) if done == {step} else None
-t.Run(*t.data(), t.batches.load_recipe(t.RECIPE), out=t.Path({out!r})).fit(step)
+t.Run(*t.data(), t.load_recipe(t.RECIPE), out=t.Path({out!r})).fit(step)
 """
 
 
@@ -58,7 +61,7 @@ def data():
 
 
 def start(out, *, recipe=RECIPE, **options):
-    return Run(*data(), batches.load_recipe(recipe), out=out, **options)
+    return Run(*data(), load_recipe(recipe), out=out, **options)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +89,8 @@ def test_a_killed_run_resumes_and_ends_like_one_that_was_not(tmp_path, whole):
     run.fit()
     assert run.step == whole.step == LAST
     assert [row["step"] for row in run.history] == [3, 5, 8, 11]
-    for kind in ("values", "moments", "best"):
-        for one, other in zip(getattr(run, kind), getattr(whole, kind), strict=True):
+    for kind in (lambda r: r.weights.to_arrays(), lambda r: r.moments, lambda r: r.best.to_arrays()):
+        for one, other in zip(kind(run), kind(whole), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose([r["val_mse"] for r in run.history], [r["val_mse"] for r in whole.history], rtol=1e-3)
 
@@ -98,7 +101,7 @@ def test_the_best_of_the_last_stage_is_the_model(whole):
     facts = whole.facts()
     assert (facts["best_step"], facts["best_val_mse"]) == (best["step"], best["val_mse"])
     tiles, _ = data()
-    error = predict(whole.best_model(), tiles[whole.held["tile_id"]]) - whole.held["label"]
+    error = predict(whole.best_model(), tiles[whole.held["tile_id"]])[:, 0] - whole.held["label"]
     assert np.mean(error**2) == pytest.approx(best["val_mse"], rel=0.05)  # the run itself predicts in bfloat16
     assert facts["steps"] == LAST
     assert facts["images"] == 44
@@ -119,12 +122,12 @@ def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch, wit
     scores = iter([0.5, 0.4, 1.5, 2.0])  # of steps 3 and 5 (coarse), 8 and 11
     monkeypatch.setattr(Run, "_error", lambda *_: next(scores))
     kept = {}
-    monkeypatch.setattr(Run, "_save", lambda run: kept.setdefault(run.step, run.values))
+    monkeypatch.setattr(Run, "_save", lambda run: kept.setdefault(run.step, run.weights))
     run = start(tmp_path)
     run.fit()
     # a coarse network cannot be shipped, so the second stage starts its own competition
     assert [(row["size"], row["best"]) for row in run.history] == [(25, True), (25, True), (SIDE, True), (SIDE, False)]
-    for one, other in zip(run.best_model().variables, kept[8], strict=True):
+    for one, other in zip(run.best_model().variables, kept[8].to_arrays(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -150,85 +153,122 @@ def test_a_diverging_run_stops_before_it_saves(tmp_path, monkeypatch, without_st
 @pytest.mark.parametrize("sizes", [(25, 50), (50, 100), (50, 200), (100, 200)])
 def test_growing_keeps_the_output_for_constant_features(sizes):
     coarse, fine = (network.build_indenter(size) for size in sizes)
-    values = values_of(coarse.variables)
     rng = np.random.default_rng(0)
-    values[-2:] = [rng.normal(size=values[-2].shape), rng.normal(size=1)]
+    small = Weights.of(coarse)
+    small = replace(small, kernel=rng.normal(size=small.kernel.shape), bias=rng.normal(size=1))
     features = rng.normal(size=network.FILTERS[-1])
-    grown = grow(values, sizes[1])
-    assign(fine.variables, grown)
-    outputs = [np.tile(features, len(v[-2]) // len(features)) @ v[-2] + v[-1] for v in (values, grown)]
+    grown = small.grown(sizes[1])
+    grown.assign_to(fine)
+    outputs = [np.tile(features, len(w.kernel) // len(features)) @ w.kernel + w.bias for w in (small, grown)]
     np.testing.assert_allclose(*outputs, rtol=1e-6)
-    for one, other in zip(values[:-2], grown[:-2], strict=True):
+    for one, other in zip(small.features, grown.features, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
+def test_names_of_weights_are_those_of_the_network():
+    model = network.build_indenter(25, outputs=3)
+    weights, dense = Weights.of(model), model.get_layer("dense")
+    np.testing.assert_array_equal(weights.kernel, dense.kernel)
+    np.testing.assert_array_equal(weights.bias, dense.bias)
+    for one, other in zip(weights.to_arrays(), model.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: network.build_indenter(100), "dense/kernel has shape"),
+        (lambda: network.build_indenter(50, outputs=2), "dense/kernel has shape"),
+        (lambda: keras.Sequential([keras.Input((50, 50, 3)), keras.layers.Dense(1)]), "cannot be the weights"),
+    ],
+)
+def test_weights_of_another_layout_are_refused_before_any_has_changed(other, message):
+    model = network.build_indenter(50)
+    before = model.get_weights()
+    with pytest.raises(ModelError, match=message) as error:
+        Weights.of(other()).assign_to(model)
+    assert "\n" not in str(error.value)
+    for one, same in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_a_run_does_not_go_on_with_the_weights_of_another_network(tmp_path, whole, monkeypatch):
+    """A checkpoint of the same recipe, but of a library whose network had other filters."""
+    (tmp_path / CHECKPOINT).write_bytes((whole.out / CHECKPOINT).read_bytes())
+    monkeypatch.setattr(network, "FILTERS", (4, 4, 8, 16))
+    run = start(tmp_path, resume=True)
+    with pytest.raises(ModelError, match="weights of another network"):
+        run.best_model()
+
+
 def test_first_weights_depend_on_the_seed_alone():
-    one, same, other = (np.concatenate([v.ravel() for v in fresh_weights(25, seed)]) for seed in (0, 0, 1))
+    one, same, other = (np.concatenate([v.ravel() for v in fresh_weights(25, seed).to_arrays()]) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_a_run_learns_several_targets(tmp_path):
     tiles, table = data()
-    recipe = batches.load_recipe(RECIPE)
+    recipe = load_recipe(RECIPE)
     run = Run(tiles, table.assign(other=-table["label"]), recipe, out=tmp_path, targets=("label", "other"))
-    np.testing.assert_allclose(run.values[-1], [run.rows["label"].mean(), -run.rows["label"].mean()], rtol=1e-6)
+    np.testing.assert_allclose(run.weights.bias, [run.rows["label"].mean(), -run.rows["label"].mean()], rtol=1e-6)
     run.fit()
     assert run.step == LAST
-    assert run.best[-2].shape[1] == 2
+    assert run.best.kernel.shape[1] == 2
 
 
 def test_a_dense_layer_finds_labels_that_features_tell():
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8)
     tiles //= rng.integers(1, 9, (60, 1, 1, 1), dtype=np.uint8)
-    values = fresh_weights(SIDE, 0, outputs=5)
-    told = PCA(1).fit_transform(linear_probe._seen(values, tiles, "float32"))[:, 0]
-    rows = pd.DataFrame({"tile_id": np.arange(60), "label": 4 + told / told.std(), "weight": 1.0})
-    dense, judged = linear_probe.fit_dense_layer(values, tiles, rows[:40], np.arange(40) // 4, precision="float32")
+    first = fresh_weights(SIDE, 0, outputs=5)
+    feature = PCA(1).fit_transform(linear_probe._features(first, tiles, "float32"))[:, 0]
+    rows = pd.DataFrame({"tile_id": np.arange(60), "label": 4 + feature / feature.std(), "weight": 1.0})
+    fitted, ridge = linear_probe.fit_dense_layer(first, tiles, rows[:40], np.arange(40) // 4, precision="float32")
     model = network.build_indenter(SIDE)
-    assign(model.variables, [*values[:-2], *dense])
-    error = predict(model, tiles) - rows["label"]
+    fitted.assign_to(model)
+    error = predict(model, tiles)[:, 0] - rows["label"]
     assert error.std() < 0.2 * rows["label"].std()
-    chosen = judged["strength"].index(judged["chosen"])
-    np.testing.assert_allclose((error[:40] ** 2).mean(), judged["train_mse"][chosen], rtol=0.01, atol=1e-6)
+    chosen = ridge["strength"].index(ridge["chosen"])
+    np.testing.assert_allclose((error[:40] ** 2).mean(), ridge["train_mse"][chosen], rtol=0.01, atol=1e-6)
 
 
-def fit_to(seen, rows, groups, monkeypatch):
-    monkeypatch.setattr(linear_probe, "_seen", lambda values, tiles, precision: tiles)
-    return linear_probe.fit_dense_layer([], seen, rows, groups, precision="float32")
+def fit_to(features, rows, groups, monkeypatch):
+    monkeypatch.setattr(linear_probe, "_features", lambda weights, tiles, precision: tiles)
+    nothing = Weights([], np.empty(0), np.empty(0))
+    return linear_probe.fit_dense_layer(nothing, features, rows, groups, precision="float32")
 
 
 def test_a_dense_layer_is_judged_on_groups_left_out(monkeypatch):
     """Features that only tell maps apart count where rows are left out, not where maps are."""
     rng = np.random.default_rng(0)
-    of_map, told = np.arange(80) % 8, rng.normal(size=80)
-    seen = np.column_stack([told, rng.normal(size=(8, 6))[of_map]])
-    rows = pd.DataFrame({"tile_id": np.arange(80), "label": 4 + told + rng.normal(size=8)[of_map], "weight": 1.0})
-    by_map, by_row = (fit_to(seen, rows, groups, monkeypatch)[0][0] for groups in (of_map, np.arange(80)))
+    of_map, telling = np.arange(80) % 8, rng.normal(size=80)
+    features = np.column_stack([telling, rng.normal(size=(8, 6))[of_map]])
+    rows = pd.DataFrame({"tile_id": np.arange(80), "label": 4 + telling + rng.normal(size=8)[of_map], "weight": 1.0})
+    by_map, by_row = (fit_to(features, rows, groups, monkeypatch)[0].kernel for groups in (of_map, np.arange(80)))
     assert np.linalg.norm(by_map[1:]) < 0.5 * np.linalg.norm(by_row[1:])
 
 
 def test_a_dense_layer_takes_the_strongest_ridge_within_a_standard_error(monkeypatch):
     rng = np.random.default_rng(0)
-    seen = rng.normal(size=(80, 5))
-    rows = pd.DataFrame({"tile_id": np.arange(80), "label": seen[:, 0] + rng.normal(size=80), "weight": 1.0})
-    judged = fit_to(seen, rows, np.arange(80) // 8, monkeypatch)[1]
-    left_out = np.array(judged["left_out_mse"])
-    limit = left_out.min() + judged["left_out_se"][left_out.argmin()]
-    chosen = judged["strength"].index(judged["chosen"])
+    features = rng.normal(size=(80, 5))
+    rows = pd.DataFrame({"tile_id": np.arange(80), "label": features[:, 0] + rng.normal(size=80), "weight": 1.0})
+    ridge = fit_to(features, rows, np.arange(80) // 8, monkeypatch)[1]
+    left_out = np.array(ridge["left_out_mse"])
+    limit = left_out.min() + ridge["left_out_se"][left_out.argmin()]
+    chosen = ridge["strength"].index(ridge["chosen"])
     assert chosen > left_out.argmin()
     assert left_out[chosen] <= limit < left_out[chosen + 1 :].min()
 
 
 def test_repeated_rows_weigh_what_they_count(monkeypatch):
     rng = np.random.default_rng(0)
-    seen, times = rng.normal(size=(30, 4)), rng.integers(1, 5, 30)
+    features, times = rng.normal(size=(30, 4)), rng.integers(1, 5, 30)
     repeated = pd.DataFrame({"tile_id": np.repeat(np.arange(30), times), "weight": 1.0})
     repeated["label"] = rng.normal(size=len(repeated))
     once = repeated.groupby("tile_id", as_index=False)["label"].mean().assign(weight=times)
-    rows, single = (linear_probe._ridge(seen, rows.assign(tile=rows["tile_id"]), 1.0) for rows in (repeated, once))
-    plain = Ridge(1.0).fit(seen[repeated["tile_id"]], repeated["label"])
+    rows, single = (linear_probe._ridge(features, rows.assign(tile=rows["tile_id"]), 1.0) for rows in (repeated, once))
+    plain = Ridge(1.0).fit(features[repeated["tile_id"]], repeated["label"])
     for fitted in (rows, single):
         np.testing.assert_allclose(fitted.coef_, plain.coef_)
         np.testing.assert_allclose(fitted.intercept_, plain.intercept_)
@@ -236,7 +276,7 @@ def test_repeated_rows_weigh_what_they_count(monkeypatch):
 
 def some_batches(weight=1.0, **stage):
     tiles, table = data()
-    stage = batches.load_recipe(RECIPE | {"stages": [{"size": SIDE, "images": 1} | stage]})["stages"][0]
+    stage = load_recipe(RECIPE | {"stages": [{"size": SIDE, "images": 1} | stage]})["stages"][0]
     return batches.Batches(tiles, table.assign(weight=weight), stage, 3, 0, augmentation.AUGMENTATION["paper"])
 
 
@@ -294,7 +334,7 @@ def test_squares_of_a_tile_follow_one_another():
 
 
 def test_shipped_recipes_load():
-    recipes = {name: batches.load_recipe(name) for name in checkpoints.shipped(batches.RECIPES)}
+    recipes = {name: load_recipe(name) for name in checkpoints.shipped(RECIPES)}
     assert recipes.keys() == {"cpu", "gpu", "quick"}
     assert {recipe["stages"][-1]["size"] for recipe in recipes.values() if not recipe["sections"]} == {200}
     assert recipes["cpu"]["stages"][0]["precision"] == "mixed_bfloat16"
@@ -317,7 +357,7 @@ def test_shipped_recipes_load():
 )
 def test_wrong_recipes_are_told_in_one_line(recipe, message):
     with pytest.raises(InputError, match=message) as error:
-        batches.load_recipe(recipe)
+        load_recipe(recipe)
     assert "\n" not in str(error.value)
 
 
@@ -328,7 +368,7 @@ def test_the_tiles_must_fit_the_recipe(tmp_path):
 
 def test_the_card_tells_what_the_weights_are(tmp_path, whole):
     model = whole.best_model()
-    card = training.save(model, tmp_path, {"name": "thin", "scores": {"nothing": np.nan}} | whole.facts())
+    card = models.save(model, tmp_path / "thin.keras", {"scores": {"nothing": np.nan}} | whole.facts())
     written = json.loads((tmp_path / "thin.json").read_text())
     assert written["sha256"] == card["sha256"] == models.sha256(tmp_path / "thin.keras")
     assert written["scores"]["nothing"] is None

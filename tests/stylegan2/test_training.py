@@ -7,8 +7,8 @@ import pytest
 from keras import ops
 
 from enamel_lib import checkpoints, images, pic
+from enamel_lib.checkpoints import values_of
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.indenter.weights import values_of
 from enamel_lib.stylegan2 import ada, build_discriminator, build_generator, import_snapshot, losses
 from enamel_lib.stylegan2.augmentation import augment
 from enamel_lib.stylegan2.backends import gradient, make_step
