@@ -42,8 +42,8 @@ def input_gradient(model: keras.Model, score: Callable[[Any], Any] = lambda outp
         raise EngineError(f"gradients are not written for Keras on {backend}; set KERAS_BACKEND to tensorflow or jax")
 
     def gradient(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores, slopes = run(np.asarray(pictures, np.float32))
-        return np.asarray(scores), np.asarray(slopes)
+        scores, gradients = run(np.asarray(pictures, np.float32))
+        return np.asarray(scores), np.asarray(gradients)
 
     return gradient
 
@@ -69,11 +69,11 @@ def _jax(model: keras.Model, score: Callable[[Any], Any]) -> Callable[[np.ndarra
         scores = score(output)
         return scores.sum(), scores
 
-    slope = jax.jit(jax.grad(total, has_aux=True))
+    gradient = jax.jit(jax.grad(total, has_aux=True))
 
     def run(pictures: np.ndarray) -> tuple[Any, Any]:
         weights = [[v.value for v in some] for some in (model.trainable_variables, model.non_trainable_variables)]
-        slopes, scores = slope(pictures, *weights)
-        return scores, slopes
+        gradients, scores = gradient(pictures, *weights)
+        return scores, gradients
 
     return run

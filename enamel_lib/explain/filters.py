@@ -1,10 +1,15 @@
-"""Which filters to look at, and how colourful and how fine the pictures are that excite them."""
+"""Pictures that excite a network's filters, and how colourful and how fine they are (Lew 2023, Fig. 2E)."""
+
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 import pandas as pd
+from keras import ops
+from scipy import ndimage
 
-from enamel_lib import metrics
+from enamel_lib import gradients, metrics
+from enamel_lib.errors import InputError
 from enamel_lib.indenter import network
 
 STAGES = len(network.BLOCKS)
@@ -24,21 +29,121 @@ def stage_layers(model: keras.Model) -> list[str]:
 
 def layer_groups(model: keras.Model) -> dict[str, list[keras.Layer]]:
     """Layers with weights by part of the indenter, from the output back to the input: the cascade's order."""
-    groups = {"dense": [], **{f"stage {number}": [] for number in range(STAGES, 0, -1)}, "first convolution": []}
-    conv_of_stage = np.cumsum([2 * blocks for blocks in network.BLOCKS])
-    count = 0  # 3 x 3 convolutions seen; the first is the stem's
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (3, 3):
-            count += 1
-        if isinstance(layer, keras.layers.Dense):
-            groups["dense"].append(layer)
-        elif count < 2:
-            groups["first convolution"].append(layer)
-        else:
-            groups[f"stage {1 + int(np.searchsorted(conv_of_stage, count - 1))}"].append(layer)
+    parts = ["first convolution", *(f"stage {number}" for number in range(1, STAGES + 1)), "dense"]
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    names = [layer.name for layer in model.layers]
+    edges = [names.index(name) for name in (convolutions[1].name, *stage_layers(model))]
+    groups = {part: [] for part in reversed(parts)}
+    for position, layer in enumerate(model.layers):
+        if layer.weights:
+            groups[parts[np.searchsorted(edges, position, side="right")]].append(layer)
     return groups
+
+
+def maximize_filters(
+    model: keras.Model,
+    layer: str,
+    filters: Sequence[int],
+    *,
+    side: int = 96,
+    steps: int = 20,
+    rate: float = 0.05,
+    border: int = 2,
+    blur: float = 0.0,
+    jitter: int = 0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw the pictures that excite filters most: gradient ascent from grey static, all filters in one batch.
+
+    Parameters
+    ----------
+    model
+        A convolutional network.
+    layer
+        Name of the layer whose output channels are the filters.
+    filters
+        Channels.
+    side
+        Of the pictures, px; may differ from the tiles of the network.
+    steps
+        Of the ascent.
+    rate
+        Root mean square change of the colours per step: gradients are normalised to it picture by picture (L2).
+    border
+        Pixels of the layer's output left out at each edge, where padding excites filters.
+    blur
+        Standard deviation, px, of a Gaussian blur after each step; more than 0 regularises the picture.
+    jitter
+        Largest random shift before each step, px; regularises too.
+    seed
+        Of the static, which is grey, so that all colour comes from the network, and of the jitter.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(len(filters), side, side, 3)` float32, of any range (see `displayed`).
+
+    Raises
+    ------
+    InputError
+        If the layer or one of the filters does not exist, or the border leaves nothing.
+    """
+    excitation_gradient = _filter_gradient(model, layer, filters, side, border)
+    rng = np.random.default_rng(seed)
+    static = rng.uniform(-0.125, 0.125, (len(filters), side, side, 1)).astype(np.float32)
+    pictures = np.repeat(0.5 + static, 3, axis=-1)
+    for _ in range(steps):
+        shift = rng.integers(-jitter, jitter + 1, 2)
+        pictures = np.roll(pictures, shift, (1, 2))
+        ascent = excitation_gradient(pictures)[1]
+        size = np.sqrt(np.square(ascent).mean(axis=(1, 2, 3), keepdims=True))
+        pictures = pictures + rate * ascent / np.maximum(size, 1e-12)  # a filter that nothing excites stays static
+        if blur:
+            pictures = ndimage.gaussian_filter(pictures, (0, blur, blur, 0), mode="nearest")
+        pictures = np.roll(pictures, -shift, (1, 2))
+    return pictures
+
+
+def _filter_gradient(model: keras.Model, layer: str, filters: Sequence[int], side: int, border: int) -> gradients.Gradient:
+    names = [each.name for each in model.layers]
+    if layer not in names:
+        raise InputError(f"the network has no layer {layer!r}; its layers are {', '.join(names)}")
+    features = keras.Model(model.inputs[0], model.get_layer(layer).output)
+    if not all(0 <= number < features.output_shape[-1] for number in filters):
+        raise InputError(f"layer {layer!r} has filters 0 to {features.output_shape[-1] - 1}, not {list(filters)}")
+    resized = keras.models.clone_model(features, input_tensors=keras.Input((side, side, 3)))
+    resized.set_weights(features.get_weights())
+    if min(resized.output_shape[1:3]) <= 2 * border:
+        raise InputError(f"a border of {border} leaves nothing of {layer!r} for pictures of {side} px; enlarge them")
+    chosen = np.eye(features.output_shape[-1], dtype=np.float32)[list(filters)]
+
+    def excitation(output):
+        inner = output[:, border : output.shape[1] - border, border : output.shape[2] - border]
+        return ops.sum(ops.mean(inner, axis=(1, 2)) * chosen, axis=-1)
+
+    return gradients.input_gradient(resized, excitation)
+
+
+def stage_pictures(model: keras.Model, *, count: int = 16, seed: int = 0, **settings: float) -> list[np.ndarray]:
+    """Draw pictures of randomly chosen filters of each stage, as displayed: for every stage `(count, side, side, 3)`.
+
+    Parameters
+    ----------
+    model
+        The indenter; networks of the same build have the same filters chosen.
+    count
+        Filters per stage.
+    seed
+        Of the choice and of the static.
+    settings
+        Of `maximize_filters`.
+    """
+    rng, pictures = np.random.default_rng(seed), []
+    for layer in stage_layers(model):
+        width = model.get_layer(layer).output.shape[-1]
+        chosen = np.sort(rng.permutation(width)[:count])
+        pictures.append(displayed(maximize_filters(model, layer, chosen, seed=seed, **settings)))
+    return pictures
 
 
 def displayed(pictures: np.ndarray) -> np.ndarray:
@@ -77,7 +182,7 @@ def measure(pictures: np.ndarray, border: int = 8) -> pd.DataFrame:
     coloured = np.square(inner - grey[..., None]).mean(axis=(1, 2, 3))
     return pd.DataFrame(
         {
-            "colour_share": np.divide(coloured, total, out=np.zeros(len(total)), where=total > 0),
+            "colour_share": coloured / np.maximum(total, np.finfo(float).tiny),
             "colour_entropy": [_hue_entropy(picture) for picture in inner],
             "frequency": [_mean_frequency(picture) for picture in grey],
         }
@@ -102,27 +207,40 @@ def _mean_frequency(grey: np.ndarray) -> float:
     return float((power * radius).sum() / max(power.sum(), 1e-300))
 
 
+def measure_stages(pictures: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFrame:
+    """`measure` the pictures of several networks or ascents, each a list of stages; adds columns `kind`, `stage`."""
+    return pd.concat(
+        [
+            measure(stage).assign(kind=kind, stage=number)
+            for kind, stages in pictures.items()
+            for number, stage in enumerate(stages, 1)
+        ],
+        ignore_index=True,
+    )
+
+
 def trends(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Rank correlation of each measure with the stage, with a 95 % interval from drawing filters anew.
 
     Parameters
     ----------
     measures
-        One row per filter: `stage`, and the columns of `measure`.
+        From `measure_stages`.
 
     Returns
     -------
     trends
-        Index: the measures; columns `rank_correlation`, `low`, `high`.
+        One row per measure and kind, in that order; columns `rank_correlation`, `low`, `high`.
     """
-    records = {}
-    for name in MEASURES:
-        pair = measures[["stage", name]].rank().to_numpy()
+    trends = {}
+    for kind, rows in measures.groupby("kind", sort=False):
+        for name in MEASURES:
+            pair = rows[["stage", name]].rank().to_numpy()
 
-        def correlation(rows: np.ndarray, pair: np.ndarray = pair) -> float:
-            return float(np.corrcoef(pair[rows].T)[0, 1])
+            def correlation(chosen: np.ndarray, pair: np.ndarray = pair) -> float:
+                return float(np.corrcoef(pair[chosen].T)[0, 1])
 
-        everything = np.arange(len(pair))
-        interval = metrics.bootstrap_interval(correlation, everything, seed=seed)
-        records[name] = (correlation(everything), *interval)
-    return pd.DataFrame.from_dict(records, orient="index", columns=["rank_correlation", "low", "high"])
+            everything = np.arange(len(pair))
+            interval = metrics.bootstrap_interval(correlation, everything, seed=seed)
+            trends[name, kind] = correlation(everything), *interval
+    return pd.DataFrame.from_dict(trends, orient="index", columns=["rank_correlation", "low", "high"])

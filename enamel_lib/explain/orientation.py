@@ -13,79 +13,80 @@ sides are one.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from enamel_lib import pic
 from enamel_lib.errors import InputError
-from enamel_lib.explain import sanity_checks
+from enamel_lib.explain.sanity_checks import rank_correlation
 
 BIN_DEG = 3.0
-PHI_BINS, THETA_BINS = 60, 30
 CELL_DEG = BIN_DEG / 2  # the published indexing tells the two halves of a bin apart
-CELLS = (2 * PHI_BINS, 2 * THETA_BINS)
-ANGLES = ("phi", "theta")
+CELLS = (120, 60)  # of phi and theta
+START_DEG = {"phi": -90, "theta": 0}  # where each angle begins; both end at 90
+BRANCHES = {"+": 1, "−": -1}  # signs of gamma, which a picture does not tell
+LEVELS = 40  # of saliency, in `Published.density`
 DARKEST = 0.05  # brightness below which a pixel is a pit or crack, whose colour says nothing
+RUNS = 30  # of tiles, that are exchanged where all are of one map
 PALEST = 0.1  # saturation below which a colour has no hue
-ENOUGH = 1e-4  # share of all pixels below which a bin's mean is not judged
+LEAST_SHARE = 1e-4  # of all pixels, below which a bin's mean is not judged
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published statistics of saliency stretched to 0 to 1, against one angle.
+
+    Attributes
+    ----------
+    density
+        `(LEVELS, B)`: pixels by saliency and angle, what the published scatter of all pixels would show.
+    share
+        `(B,)`: pixels in each bin, as a share of all.
+    scaled
+        `(2 B,)`: saliency over frequency, averaged over the pixels of each half bin, relative to its maximum; NaN
+        where the half bin, or the bin that divides it, is empty.
+    rank_correlation
+        Of `scaled` with the frequency.
+    """
+
+    density: np.ndarray
+    share: np.ndarray
+    scaled: np.ndarray
+    rank_correlation: float
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Saliency against one angle, in bins of 3 degrees.
+    """Mean saliency given one angle.
 
     Attributes
     ----------
-    centre
-        `(B,)`, degrees.
-    share
-        `(B,)`, pixels in the bin, as a share of all.
-    frequency
-        `(B,)`, the same per solid angle, relative to directors without any texture (1): rare is below 1.
-    mean
-        `(B,)`, mean saliency given the bin; NaN where fewer than `ENOUGH` of the pixels are.
-    low, high
-        `(B,)`, 95 % band of `mean` if saliency maps are exchanged between groups of tiles.
+    bins
+        One row per bin of 3 degrees: its `centre`, degrees; `share` of all pixels; `frequency`, the same per solid
+        angle, relative to directors without any texture (1): rare is below 1; `mean` saliency, NaN where fewer than
+        `LEAST_SHARE` of the pixels are; `low` and `high`, 95 % band of it if saliency maps are exchanged between groups.
     rank_correlation
-        Of `mean` with `frequency`: negative if rare orientations are more salient.
-    null_low, null_high
-        95 % band of the rank correlation under the same exchange.
+        Of mean and frequency: negative if rare orientations are more salient.
+    band
+        Low and high end, 95 %, of the rank correlation under the same exchange.
     """
 
-    centre: np.ndarray
-    share: np.ndarray
-    frequency: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    bins: pd.DataFrame
     rank_correlation: float
-    null_low: float
-    null_high: float
+    band: tuple[float, float]
 
     @property
     def rare_is_salient(self) -> bool:
         """Whether rare orientations are more salient than exchanged maps would make them."""
-        return self.rank_correlation < min(0.0, self.null_low)
+        return self.rank_correlation < min(0.0, self.band[0])
 
 
 def sample_angles(tiles: np.ndarray, *, sign: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Angles of the c-axis in the sample frame, for one branch of the unknown sign of gamma.
-
-    Parameters
-    ----------
-    tiles
-        `(..., 3)`, uint8 or float in [0, 1].
-    sign
-        +1 (as published) or -1.
-
-    Returns
-    -------
-    phi_deg, theta_deg
-        `(...)` float32: phi' in [-90, 90], theta' in [0, 90].
-    """
+    """Angles phi' in [-90, 90] and theta' in [0, 90] of the colours of tiles `(..., 3)`; sign +1 as published, or -1."""
     scale = 255 if tiles.dtype == np.uint8 else 1
     polarization = pic.to_director(*pic.decode(tiles / np.float32(scale)), sign)
     x, y, z = np.moveaxis(pic.to_sample_frame(polarization), -1, 0)
     phi = np.degrees(np.arctan2(y, x))
-    phi = np.where(phi > 90, phi - 180, np.where(phi < -90, phi + 180, phi))
+    phi = np.where(np.abs(phi) > 90, phi - np.copysign(180, phi), phi)
     return phi.astype(np.float32), np.degrees(np.arccos(np.clip(z, 0, 1))).astype(np.float32)
 
 
@@ -97,26 +98,10 @@ def shows_orientation(tiles: np.ndarray) -> np.ndarray:
 
 
 def cells(tiles: np.ndarray, *, sign: int = 1, masked: bool = True) -> np.ndarray:
-    """Cell of phi' and theta' of every pixel, as one number; pixels without orientation get the number after the last.
+    """Cell of phi' and theta' of every pixel of tiles `(N, H, W, 3)` uint8, as one number: `(N, H, W)` int32.
 
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)` uint8.
-    sign
-        The branch.
-    masked
-        Leave out pixels that show no orientation; the paper did not.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N, H, W)` int32.
-
-    Raises
-    ------
-    InputError
-        If the tiles are not uint8: each colour that occurs is worked out once and then looked up.
+    Each colour that occurs is worked out once and then looked up. If `masked`, pixels that show no orientation get the
+    number after the last; the paper did not mask them.
     """
     if tiles.dtype != np.uint8:
         raise InputError(f"orientations are counted on 8-bit tiles, not {tiles.dtype}; multiply by 255 and round")
@@ -137,20 +122,7 @@ def cells(tiles: np.ndarray, *, sign: int = 1, masked: bool = True) -> np.ndarra
 
 
 def table(numbers: np.ndarray, saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count pixels and sum their saliency in every cell.
-
-    Parameters
-    ----------
-    numbers
-        `(N, H, W)`, from `cells`.
-    saliency
-        `(N, H, W)`.
-
-    Returns
-    -------
-    counts, sums
-        `(120, 60)` each: rows phi' from -90, columns theta' from 0, steps of 1.5 degrees.
-    """
+    """Count pixels and sum their saliency in every cell: `(120, 60)` each, rows phi' from -90, columns theta' from 0."""
     if numbers.shape != saliency.shape:
         raise InputError(f"saliency of shape {saliency.shape} does not fit tiles of shape {numbers.shape}")
     size = CELLS[0] * CELLS[1] + 1
@@ -170,43 +142,57 @@ def minmax(saliency: np.ndarray) -> np.ndarray:
     return (saliency - low) / np.maximum(high - low, np.finfo(np.float32).tiny)
 
 
-def published_scaling(counts: np.ndarray, sums: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Frequency-scaled saliency as published, flaw included, averaged over the pixels of each half bin.
+def marginal(tables: np.ndarray, angle: str) -> np.ndarray:
+    """Sum of tables of cells `(..., 120, 60)` over the other angle, in bins of 3 degrees: `(..., B)`."""
+    line = tables.sum(axis=-1 if angle == "phi" else -2)
+    return line.reshape(*line.shape[:-1], -1, 2).sum(axis=-1)
+
+
+def published_statistics(numbers: np.ndarray, saliency: np.ndarray) -> dict[str, Published]:
+    """Frequency-scaled saliency as published, flaw included, by angle.
 
     The count that divides a pixel's saliency is that of the bin before the bin edge nearest to the pixel: its own bin
     in the upper half of a bin, its neighbour's in the lower half, and the last bin's at the very start (DOMAIN.md D14).
 
     Parameters
     ----------
-    counts, sums
-        From `table`, with the + branch, no mask and `minmax` saliency.
-
-    Returns
-    -------
-    dict
-        By angle: centres of the half bins in degrees, and scaled saliency relative to its maximum; NaN where the half
-        bin, or the bin that divides it, is empty.
+    numbers
+        `(N, H, W)`, from `cells`; as published of the + branch, without a mask.
+    saliency
+        `(N, H, W)`, 0 to 1 (`minmax`).
     """
-    scaled = {}
-    for angle, axis in zip(ANGLES, (1, 0), strict=True):
-        pixels, total = counts.sum(axis=axis), sums.sum(axis=axis)
-        bins = pixels.reshape(-1, 2).sum(axis=1)
-        nearest_edge = (np.arange(len(pixels)) + 1) // 2
-        divisor = bins[nearest_edge - 1]  # index -1 is the last bin
+    counts, sums = table(numbers, saliency)
+    size = counts.size + 1
+    level = np.minimum(saliency * np.float32(LEVELS), LEVELS - 1).astype(np.int32)
+    joint = np.bincount((level * size + numbers).ravel(), minlength=LEVELS * size).reshape(LEVELS, size)
+    joint = joint[:, :-1].reshape(LEVELS, *CELLS)
+    statistics = {}
+    for angle, other in zip(START_DEG, (1, 0), strict=True):
+        bins = marginal(counts, angle)
+        nearest_edge = (np.arange(2 * len(bins)) + 1) // 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = total / pixels / divisor
+            value = sums.sum(axis=other) / counts.sum(axis=other) / bins[nearest_edge - 1]  # index -1 is the last bin
         known = np.isfinite(value)
-        value = np.where(known, value, np.nan) / value[known].max(initial=0)
-        scaled[angle] = CELL_DEG * (np.arange(len(pixels)) + 0.5) - (90 if angle == "phi" else 0), value
-    return scaled
+        correlation = rank_correlation(value[None, known], np.repeat(bins, 2)[None, known])[0]
+        scaled = np.where(known, value, np.nan) / value[known].max(initial=0)
+        statistics[angle] = Published(marginal(joint, angle), bins / bins.sum(), scaled, float(correlation))
+    return statistics
+
+
+def profiles_of_branches(
+    tiles: np.ndarray, saliency: np.ndarray, groups: np.ndarray, **settings: int
+) -> dict[str, dict[str, Profile]]:
+    """`profiles` of saliency relative to its tile, by branch, "+" and "−", then by angle."""
+    return {
+        name: profiles(cells(tiles, sign=sign), relative(saliency), groups, **settings)
+        for name, sign in BRANCHES.items()
+    }
 
 
 def profiles(
     numbers: np.ndarray, saliency: np.ndarray, groups: np.ndarray, *, permutations: int = 99, seed: int = 0
 ) -> dict[str, Profile]:
-    """Mean saliency given the orientation, for both angles, with a permutation band.
-
-    Tiles of one map are alike, so whole maps exchange their saliency maps (`sanity_checks.exchanged_sums`).
+    """Mean saliency given the orientation, for both angles, with a band of exchanged maps.
 
     Parameters
     ----------
@@ -215,7 +201,7 @@ def profiles(
     saliency
         `(N, H, W)`, best `relative`.
     groups, permutations, seed
-        As in `sanity_checks.exchanged_sums`; the group of a tile is its map.
+        As in `exchanged_sums`; the group of a tile is its map, since tiles of one map are alike.
 
     Returns
     -------
@@ -223,61 +209,83 @@ def profiles(
         By angle, "phi" and "theta".
     """
     counts, sums = table(numbers, saliency)
-    exchanged = sanity_checks.exchanged_sums(
-        numbers, saliency, groups, CELLS[0] * CELLS[1] + 1, permutations=permutations, seed=seed
-    )
+    exchanged = exchanged_sums(numbers, saliency, groups, counts.size + 1, permutations=permutations, seed=seed)
     exchanged = exchanged[:, :-1].reshape(-1, *CELLS)
-    return {angle: _profile(angle, counts, sums, exchanged) for angle in ANGLES}
+    return {angle: _profile(angle, counts, np.stack([sums, *exchanged])) for angle in START_DEG}
 
 
-def _profile(angle: str, counts: np.ndarray, sums: np.ndarray, exchanged: np.ndarray) -> Profile:
+def _profile(angle: str, counts: np.ndarray, sums: np.ndarray) -> Profile:
+    """Profile from the sums of the saliency itself, the first, and of exchanged maps."""
     pixels = marginal(counts, angle)
     share = pixels / pixels.sum()
-    enough = share >= ENOUGH
-    edges = np.arange(len(pixels) + 1) * BIN_DEG - (90 if angle == "phi" else 0)
-    isotropic = np.diff(-np.cos(np.radians(edges))) if angle == "theta" else np.full(len(pixels), 1 / len(pixels))
+    enough = share >= LEAST_SHARE
+    edges = START_DEG[angle] + BIN_DEG * np.arange(len(pixels) + 1)
+    isotropic = np.diff(-np.cos(np.radians(edges))) if angle == "theta" else 1 / len(pixels)
     frequency = share / isotropic
-    mean, *others = (
-        np.where(enough, marginal(each, angle) / np.maximum(pixels, 1), np.nan) for each in (sums, *exchanged)
-    )
-    low, high = np.quantile(others, (0.025, 0.975), axis=0)
-    correlations = sanity_checks.rank_correlation(np.stack([mean, *others])[:, enough], frequency[enough])
-    return Profile(
-        (edges[1:] + edges[:-1]) / 2,
-        share,
-        frequency,
-        mean,
-        low,
-        high,
-        *map(float, (correlations[0], *np.quantile(correlations[1:], (0.025, 0.975)))),
-    )
+    means = np.where(enough, marginal(sums, angle) / np.maximum(pixels, 1), np.nan)
+    low, high = np.quantile(means[1:], (0.025, 0.975), axis=0)
+    own, *others = rank_correlation(means[:, enough], np.tile(frequency[enough], (len(means), 1)))
+    columns = {"centre": (edges[1:] + edges[:-1]) / 2, "share": share, "frequency": frequency}
+    bins = pd.DataFrame(columns | {"mean": means[0], "low": low, "high": high})
+    return Profile(bins, float(own), tuple(np.quantile(others, (0.025, 0.975)).tolist()))
 
 
-def marginal(table: np.ndarray, angle: str) -> np.ndarray:
-    """Sum of a table of cells over the other angle, in bins of 3 degrees: `(60,)` for phi, `(30,)` for theta."""
-    return table.sum(axis=1 if angle == "phi" else 0).reshape(-1, 2).sum(axis=1)
-
-
-def density(numbers: np.ndarray, saliency: np.ndarray, angle: str, levels: np.ndarray) -> np.ndarray:
-    """Count pixels by angle and saliency, `(levels - 1, B)`: what the published scatter of all pixels would show.
+def rank_correlations(
+    profiles: dict[str, dict[str, Profile]], published: dict[str, dict[str, Published]] | None = None
+) -> pd.DataFrame:
+    """Rank correlations of saliency with frequency, negative if rare orientations are more salient.
 
     Parameters
     ----------
-    numbers
-        `(N, H, W)`, from `cells`.
-    saliency
-        `(N, H, W)`.
-    angle
-        "phi" or "theta".
-    levels
-        `(L,)` even edges of saliency; what lies outside counts in the first or last bin.
+    profiles
+        By branch, then by angle.
+    published
+        By name of the saliency, then by angle.
+
+    Returns
+    -------
+    table
+        One row per angle and case; `rank correlation`, `band low`, `band high`, `rare is salient`.
     """
-    size, bins = CELLS[0] * CELLS[1] + 1, {"phi": PHI_BINS, "theta": THETA_BINS}[angle]
-    cell = np.arange(size)
-    own = (cell // CELLS[1] if angle == "phi" else cell % CELLS[1]) // 2
-    own[-1] = bins  # without orientation
-    height = len(levels) - 1
-    step = (saliency - levels[0]) * np.float32(height / (levels[-1] - levels[0]))
-    level = np.clip(step, 0, height - 1).astype(np.int32)
-    joint = np.bincount((level * (bins + 1) + own[numbers]).ravel(), minlength=height * (bins + 1))
-    return joint.reshape(height, bins + 1)[:, :-1]
+    rows = {}
+    for angle in START_DEG:
+        for name, statistics in (published or {}).items():
+            rows[f"{angle}, as published, {name}"] = (statistics[angle].rank_correlation, np.nan, np.nan, None)
+        for branch, by_angle in profiles.items():
+            profile = by_angle[angle]
+            row = profile.rank_correlation, *profile.band, profile.rare_is_salient
+            rows[f"{angle}, corrected, branch {branch}"] = row
+    columns = ["rank correlation", "band low", "band high", "rare is salient"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def exchanged_sums(
+    bins: np.ndarray, maps: np.ndarray, groups: np.ndarray, size: int, *, permutations: int = 99, seed: int = 0
+) -> np.ndarray:
+    """Sum maps by bin after groups of tiles exchanged their maps at random, `(permutations, size)`.
+
+    A group with fewer tiles than its partner gets the first of the partner's maps, one with more gets them again. If
+    all tiles are of one group, runs of tiles are exchanged, `RUNS` at most.
+
+    Parameters
+    ----------
+    bins, maps
+        `(N, H, W)`: the bin of each pixel, 0 to `size` - 1, and what is summed.
+    groups
+        `(N,)`, the group of each tile.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        member = np.arange(len(groups)) * min(len(groups), RUNS) // len(groups)
+    members = [np.flatnonzero(member == number) for number in np.unique(member)]
+    if len(members) < 2:
+        raise InputError("a permutation band needs two or more tiles")
+    # first for every pair of groups, of which there are fewer than groups in all exchanges
+    pairs = np.stack(
+        [
+            [np.bincount(bins[own].ravel(), maps[np.resize(partner, len(own))].ravel(), size) for partner in members]
+            for own in members
+        ]
+    )
+    rng, own = np.random.default_rng(seed), np.arange(len(members))
+    return np.stack([pairs[own, rng.permutation(own)].sum(axis=0) for _ in range(permutations)])

@@ -4,154 +4,219 @@ Sources: Adebayo 2018 (arXiv 1810.03292) for randomised weights and labels; Pets
 deletion and insertion.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
+import keras
 import numpy as np
-from scipy import ndimage, sparse, stats
+import pandas as pd
+from scipy import ndimage, stats
+from skimage.measure import block_reduce
 
 from enamel_lib import metrics, models
 from enamel_lib.errors import InputError
+from enamel_lib.explain import filters
+from enamel_lib.explain.methods.registry import attribution, saliency, strongest
+from enamel_lib.images import TILE
 
-if TYPE_CHECKING:
-    import keras
+from enamel_lib.simulate import sensitivity, simulator
 
 FRACTIONS = tuple(np.linspace(0.1, 0.9, 5).round(2).tolist())  # of the cells deleted or inserted
 CELL = 10  # px: what is deleted at once; single pixels would add a texture that no tile has
 BLUR = 10.0  # px, Gaussian sigma of the picture that stands for a deleted cell
+MARGIN = 50  # px around a tile of known truth: what an indent feels reaches across its edge
+FORGOTTEN, FOLLOWS = 0.2, 0.3  # rank correlations below which a map has changed, and above which it follows the truth
+
+Predict = Callable[[np.ndarray], np.ndarray]  # from tiles `(N, H, W, 3)` uint8 to `(N,)` GPa
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each map of `a` with that of `b`.
+class SanityChecks:
+    """Tests of the maps |gradient| of a network; each gives a table and adds its claims to the verdict.
 
     Parameters
     ----------
-    a, b
-        `(N, ...)`; `b` may be one map for all.
+    model
+        The indenter.
+    tiles
+        By place, such as "simulated" or "real map": `(N, H, W, 3)` uint8, two or more.
+    seed
+        Of random weights, random cells and intervals.
 
-    Returns
-    -------
-    numpy.ndarray
-        `(N,)`; NaN where a map is constant.
+    Attributes
+    ----------
+    maps
+        Of `randomise_weights`: by what was randomised last, "nothing" first, then by place: `(N, H, W)`.
     """
-    ranks = [stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, np.broadcast_to(b, a.shape))]
+
+    def __init__(self, model: keras.Model, tiles: Mapping[str, np.ndarray], *, seed: int = 0) -> None:
+        self.model, self.tiles, self.seed = model, tiles, seed
+        self._signed = {place: attribution(model, some) for place, some in tiles.items()}
+        self.maps = {"nothing": {place: strongest(values) for place, values in self._signed.items()}}
+        self._claims = []
+
+    @property
+    def verdict(self) -> pd.DataFrame:
+        """Claims so far, `claim`, `mean`, `low`, `high` (95 % interval) and `passes`: "yes" or "no"."""
+        return pd.DataFrame(self._claims).set_index("claim")
+
+    def _claim(self, claim: str, values: np.ndarray, *, above: float = -np.inf, below: float = np.inf) -> None:
+        interval = mean_interval(values, seed=self.seed)
+        passes = interval["low"] > above and interval["high"] < below
+        self._claims.append({"claim": claim, **interval, "passes": "yes" if passes else "no"})
+
+    def randomise_weights(self) -> pd.DataFrame:
+        """First test: do maps change as weights are randomised from the output down?
+
+        Returns
+        -------
+        table
+            `kind` of map and place, `randomised`, and `mean`, `low`, `high` of the rank correlation with the
+            untouched network's map.
+        """
+        rows = []
+        for name, randomised in cascade(self.model, seed=self.seed):
+            self.maps[name] = {}
+            for place, some in self.tiles.items():
+                values, own = attribution(randomised, some), self._signed[place]
+                self.maps[name][place] = strongest(values)
+                for kind, view in (("|gradient|", strongest), ("signed gradient", lambda signed: signed.sum(axis=-1))):
+                    interval = mean_interval(rank_correlation(view(own), view(values)), seed=self.seed)
+                    rows.append({"kind": f"{kind}, {place}", "randomised": name, **interval})
+        for place, own in self.maps["nothing"].items():
+            alike = rank_correlation(own, self.maps[name][place])
+            self._claim(f"forgets randomised weights, {place}", alike, below=FORGOTTEN)
+        return pd.DataFrame(rows)
+
+    def change_labels(self, twin: keras.Model, null: keras.Model) -> pd.DataFrame:
+        """Second test: are maps more like those of a network with the same labels (`twin`) than of one without (`null`)?
+
+        Returns
+        -------
+        table
+            Mean rank correlation with the network's maps; a row per other map, a column per place.
+        """
+        likeness = {}
+        for place, some in self.tiles.items():
+            own = self.maps["nothing"][place]
+            others = {
+                "network of the paper split": saliency(twin, some),
+                "network of the null world": saliency(null, some),
+                "this network, another tile": np.roll(own, 1, axis=0),
+                "all weights random": list(self.maps.values())[-1][place],
+                "edges of the picture": edges(some),
+            }
+            likeness[place] = {name: rank_correlation(own, maps) for name, maps in others.items()}
+            same, without = list(likeness[place].values())[:2]
+            self._claim(f"depends on the labels (paper split − null), {place}", same - without, above=0)
+        return pd.DataFrame(likeness).map(np.mean)
+
+    def delete_and_insert(self, predict: Predict) -> pd.DataFrame:
+        """Third test: does the prediction rest on what maps show, more than on random cells, and than on edges?
+
+        Returns
+        -------
+        table
+            `panel` (way and place), `map`, `fraction` of the cells, and the `mean` change of the prediction with its
+            standard `error`, GPa. The claims are the leads of the mean over a curve; positive is better.
+        """
+        curves = []
+        for place, some in self.tiles.items():
+            rankings = {
+                "|gradient|": self.maps["nothing"][place],
+                "random cells": random_maps(some.shape[:3], seed=self.seed),
+                "edges": edges(some),
+            }
+            for way, sign in (("deleted", 1), ("inserted", -1)):
+                moved = {name: perturbed(predict, some, maps, insert=sign < 0) for name, maps in rankings.items()}
+                for name, by_tile in moved.items():
+                    row = {"fraction": FRACTIONS, "mean": by_tile.mean(axis=1), "error": stats.sem(by_tile, axis=1)}
+                    curves.append(pd.DataFrame({"panel": f"{way}, {place}", "map": name, **row}))
+                for control in ("random cells", "edges"):
+                    lead = sign * (moved["|gradient|"] - moved[control]).mean(axis=0)
+                    self._claim(f"{way}, {place}: lead over {control}", lead, above=0)
+        return pd.concat(curves, ignore_index=True)
+
+    def compare_with_truth(
+        self, tiles: np.ndarray, gradient: np.ndarray, others: Mapping[str, np.ndarray], true: np.ndarray
+    ) -> pd.DataFrame:
+        """Fourth test: do gradients follow the true sensitivity, and more so than the map of another tile?
+
+        Parameters
+        ----------
+        tiles, true
+            From `tiles_of_known_truth`.
+        gradient
+            `(N, H, W, 3)`, attribution of the tiles.
+        others
+            By name: maps `(n, H, W)` of the first n tiles, for comparison.
+
+        Returns
+        -------
+        table
+            `map`, `scale` (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
+        """
+        published, rows = strongest(gradient), []
+        another = np.roll(published, 1, axis=0)
+        judged = {
+            "|gradient|, as published": published,
+            "gradient per degree": sensitivity.per_degree(gradient, tiles),
+        }
+        controls = {"edges of the picture": edges(tiles), "|gradient| of another tile": another}
+        for name, maps in (judged | dict(others) | controls).items():
+            for scale, cell in (("pixels", 1), (f"cells of {CELL} px", CELL)):
+                score = rank_correlation(cell_means(maps, cell), cell_means(true[: len(maps)], cell))
+                label = f"{name} ({len(maps)} tiles)"
+                rows.append({"map": label, "scale": scale, **mean_interval(score, seed=self.seed)})
+        for name, maps in judged.items():
+            score = rank_correlation(maps, true)
+            self._claim(f"{name}: follows the true sensitivity", score, above=FOLLOWS)
+            lead = score - rank_correlation(another, true)
+            self._claim(f"{name}: nearer the truth than another tile's", lead, above=0)
+        return pd.DataFrame(rows)
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation `(N,)` of each map `(N, ...)` of `a` with that of `b`; NaN where one is constant."""
+    ranks = [stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, b)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     with np.errstate(divide="ignore", invalid="ignore"):
         return (a * b).sum(axis=1) / np.sqrt(np.square(a).sum(axis=1) * np.square(b).sum(axis=1))
 
 
-def mean_interval(values: np.ndarray, *, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of `(N,)` values, one per tile, and its 95 % interval from drawing tiles anew; NaN values are left out."""
+def mean_interval(values: np.ndarray, *, seed: int = 0) -> dict[str, float]:
+    """`mean` of `(N,)` values, one per tile, and `low`, `high`: its 95 % interval from drawing tiles anew; no NaN."""
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
     if len(values) < 2:
         raise InputError("an interval needs two or more tiles")
     low, high = metrics.bootstrap_interval(lambda rows: float(values[rows].mean()), np.arange(len(values)), seed=seed)
-    return float(values.mean()), low, high
+    return {"mean": float(values.mean()), "low": low, "high": high}
 
 
-def cascade(
-    model: "keras.Model", groups: Mapping[str, Sequence["keras.Layer"]], *, seed: int = 0
-) -> Iterator[tuple[str, "keras.Model"]]:
+def cascade(model: keras.Model, *, seed: int = 0) -> Iterator[tuple[str, keras.Model]]:
     """Randomise a network from its output to its input, one group of layers after the other (Adebayo 2018).
 
     Kernels get values as at the start of training (Glorot's), biases and norm layers their first values.
 
-    Parameters
-    ----------
-    model
-        Is not changed.
-    groups
-        Layers with weights by name, output first (`filters.layer_groups`).
-    seed
-        Of the kernels.
-
     Yields
     ------
     name, network
-        The group just randomised, and the network with it and all groups before it randomised: one network, changed
-        again when the next is asked for.
+        The group just randomised (`filters.layer_groups`), and the network with it and all groups before it
+        randomised: one network, changed again when the next is asked for.
     """
-    import keras
-
     network = keras.models.clone_model(model)
     network.set_weights(model.get_weights())
     rng = np.random.default_rng(seed)
-    for name, layers in groups.items():
-        for layer in layers:
-            own = network.get_layer(layer.name)
-            own.set_weights([_fresh(v, rng) for v in own.weights])
+    for name, layers in filters.layer_groups(network).items():
+        for variable in (variable for layer in layers for variable in layer.weights):
+            first = float(variable.name in ("gamma", "moving_variance"))
+            kernel = variable.name == "kernel"
+            variable.assign(models.glorot(variable.shape, rng) if kernel else np.full(variable.shape, first))
         yield name, network
 
 
-def _fresh(variable: "keras.Variable", rng: np.random.Generator) -> np.ndarray:
-    if variable.name != "kernel":
-        return np.full(variable.shape, float(variable.name in ("gamma", "moving_variance")), np.float32)
-    return models.glorot(variable.shape, rng)
-
-
-def cell_means(maps: np.ndarray, cell: int = CELL) -> np.ndarray:
-    """Means of maps `(N, H, W)` over square cells, `(N, H // cell, W // cell)`."""
-    count, height, width = maps.shape
-    whole = maps[:, : height - height % cell, : width - width % cell]
-    return whole.reshape(count, height // cell, cell, width // cell, cell).mean(axis=(2, 4))
-
-
-def random_maps(shape: tuple[int, int, int], *, seed: int = 0) -> np.ndarray:
-    """Maps `(N, H, W)` that rank cells at random: what every saliency map must beat."""
-    return (
-        np.random.default_rng(seed)
-        .random((shape[0], shape[1] // CELL, shape[2] // CELL))
-        .repeat(CELL, 1)
-        .repeat(CELL, 2)
-    )
-
-
-def exchanged_sums(
-    bins: np.ndarray, maps: np.ndarray, groups: np.ndarray, size: int, *, permutations: int = 99, seed: int = 0
-) -> np.ndarray:
-    """Sum maps by bin after groups of tiles exchanged their maps at random.
-
-    A group with fewer tiles than its partner gets the first of the partner's maps, one with more gets them again.
-
-    Parameters
-    ----------
-    bins
-        `(N, H, W)`, the bin of each pixel, 0 to `size` - 1.
-    maps
-        `(N, H, W)`.
-    groups
-        `(N,)`, the group of each tile; two or more.
-    permutations
-        Random exchanges.
-    seed
-        Of the exchanges.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(permutations, size)`.
-    """
-    members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-    if len(members) < 2:
-        raise InputError("a permutation band needs tiles of two or more maps, not of one")
-    # first for every pair of groups, of which there are fewer than groups in all exchanges
-    count, pixels = len(members), math.prod(bins.shape[1:])
-    pairs = np.zeros((count, size, count))
-    for place in range(max(map(len, members))):
-        partners = maps[[tiles[place % len(tiles)] for tiles in members]].reshape(count, pixels)
-        partners = np.ascontiguousarray(partners.T, float)
-        for own, tiles in enumerate(members):
-            if place < len(tiles):
-                pixel_of_bin = bins[tiles[place]].ravel(), np.arange(pixels)
-                pairs[own] += sparse.csr_array((np.ones(pixels), pixel_of_bin), (size, pixels)) @ partners
-    rng, own = np.random.default_rng(seed), np.arange(count)
-    return np.stack([pairs[own, :, rng.permutation(own)].sum(axis=0) for _ in range(permutations)])
-
-
 def perturbed(
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predict,
     tiles: np.ndarray,
     maps: np.ndarray,
     *,
@@ -164,12 +229,8 @@ def perturbed(
 
     Parameters
     ----------
-    predict
-        From tiles to `(N,)` GPa.
-    tiles
-        `(N, H, W, 3)` uint8, sides a multiple of `CELL`.
-    maps
-        `(N, H, W)`, saliency.
+    tiles, maps
+        `(N, H, W, 3)` uint8 and `(N, H, W)`, sides a multiple of `CELL`.
     insert
         Start from the blurred tile and insert the sharp cells, most salient first.
     fractions
@@ -183,18 +244,45 @@ def perturbed(
     """
     if maps.shape != tiles.shape[:3] or tiles.shape[1] % CELL or tiles.shape[2] % CELL:
         raise InputError(f"maps {maps.shape} must fit tiles {tiles.shape}, with sides that are multiples of {CELL}")
-    cells = cell_means(maps).reshape(len(tiles), -1)
-    rank = stats.rankdata(-cells, method="ordinal", axis=1).reshape(
-        len(tiles), tiles.shape[1] // CELL, tiles.shape[2] // CELL
-    )
-    rank = rank.repeat(CELL, axis=1).repeat(CELL, axis=2)[..., None]  # 1: the most salient cell
-    blurred = ndimage.gaussian_filter(tiles, (0, BLUR, BLUR, 0), mode="reflect")
-    whole = predict(tiles)
-    moved = []
-    for fraction in fractions:
-        salient = rank <= fraction * cells.shape[1]
-        moved.append(predict(np.where(salient == insert, tiles, blurred)))
-    return np.abs(np.stack(moved) - whole)
+    cells = cell_means(maps)
+    rank = stats.rankdata(-cells.reshape(len(cells), -1), method="ordinal", axis=1).reshape(cells.shape)
+    rank = _enlarged(rank)[..., None]  # 1: the most salient cell
+    textureless, whole = blurred(tiles), predict(tiles)
+    salient = (rank <= fraction * cells[0].size for fraction in fractions)
+    return np.abs([predict(np.where(chosen == insert, tiles, textureless)) - whole for chosen in salient])
+
+
+def tiles_of_known_truth(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate tiles that no dataset holds, `(count, 200, 200, 3)` uint8, with the true sensitivity of their hardness.
+
+    That is `(count, 200, 200)`, GPa per degree that the crystal of one pixel turns.
+    """
+    depths = (np.random.default_rng(seed).permutation(count) + 0.5) / count
+    side, middle = TILE + 2 * MARGIN, np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    in_tile = np.zeros((side, side))
+    in_tile[middle] = 1 / TILE**2
+    sections = list(simulator.sections((side, side), range(3000, 3000 + count), depths=depths))
+    gradients = [sensitivity.hardness_gradient(section, in_tile)[middle] for section in sections]
+    return np.stack([section.rgb[middle] for section in sections]), np.linalg.norm(gradients, axis=-1)
+
+
+def cell_means(maps: np.ndarray, cell: int = CELL) -> np.ndarray:
+    """Means of maps `(N, H, W)` over square cells that fill them, `(N, H // cell, W // cell)`."""
+    return block_reduce(maps, (1, cell, cell), np.mean)
+
+
+def _enlarged(cells: np.ndarray) -> np.ndarray:
+    return cells.repeat(CELL, axis=1).repeat(CELL, axis=2)
+
+
+def random_maps(shape: tuple[int, int, int], *, seed: int = 0) -> np.ndarray:
+    """Maps `(N, H, W)` that rank cells at random: what every saliency map must beat."""
+    return _enlarged(np.random.default_rng(seed).random((shape[0], shape[1] // CELL, shape[2] // CELL)))
+
+
+def blurred(tiles: np.ndarray) -> np.ndarray:
+    """Tiles `(N, H, W, 3)` without their texture."""
+    return ndimage.gaussian_filter(tiles, (0, BLUR, BLUR, 0))
 
 
 def edges(tiles: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Methods of attribution, one a file, all called through `registry`."""
