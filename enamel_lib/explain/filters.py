@@ -30,13 +30,16 @@ def stage_layers(model: keras.Model) -> list[str]:
 def layer_groups(model: keras.Model) -> dict[str, list[keras.Layer]]:
     """Layers with weights by part of the indenter, from the output back to the input: the cascade's order."""
     parts = ["first convolution", *(f"stage {number}" for number in range(1, STAGES + 1)), "dense"]
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    names = [layer.name for layer in model.layers]
-    edges = [names.index(name) for name in (convolutions[1].name, *stage_layers(model))]
+    windows = [getattr(layer, "kernel_size", None) for layer in model.layers]
+    convolutions = [
+        position for position, window in enumerate(windows) if window == (3, 3)
+    ]  # two a block, but the first
+    starts = [convolutions[1 + 2 * blocks] for blocks in np.cumsum((0, *network.BLOCKS[:-1]))]
+    starts.append(len(model.layers) - 1)
     groups = {part: [] for part in reversed(parts)}
     for position, layer in enumerate(model.layers):
         if layer.weights:
-            groups[parts[np.searchsorted(edges, position, side="right")]].append(layer)
+            groups[parts[np.searchsorted(starts, position, side="right")]].append(layer)
     return groups
 
 
@@ -104,7 +107,9 @@ def maximize_filters(
     return pictures
 
 
-def _filter_gradient(model: keras.Model, layer: str, filters: Sequence[int], side: int, border: int) -> gradients.Gradient:
+def _filter_gradient(
+    model: keras.Model, layer: str, filters: Sequence[int], side: int, border: int
+) -> gradients.Gradient:
     names = [each.name for each in model.layers]
     if layer not in names:
         raise InputError(f"the network has no layer {layer!r}; its layers are {', '.join(names)}")
@@ -243,4 +248,4 @@ def trends(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             everything = np.arange(len(pair))
             interval = metrics.bootstrap_interval(correlation, everything, seed=seed)
             trends[name, kind] = correlation(everything), *interval
-    return pd.DataFrame.from_dict(trends, orient="index", columns=["rank_correlation", "low", "high"])
+    return pd.DataFrame(trends, index=["rank_correlation", "low", "high"]).T

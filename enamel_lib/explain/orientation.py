@@ -26,7 +26,7 @@ START_DEG = {"phi": -90, "theta": 0}  # where each angle begins; both end at 90
 BRANCHES = {"+": 1, "−": -1}  # signs of gamma, which a picture does not tell
 LEVELS = 40  # of saliency, in `Published.density`
 DARKEST = 0.05  # brightness below which a pixel is a pit or crack, whose colour says nothing
-RUNS = 30  # of tiles, that are exchanged where all are of one map
+MOST_GROUPS = 60  # that exchange their maps; more would take gigabytes
 PALEST = 0.1  # saturation below which a colour has no hue
 LEAST_SHARE = 1e-4  # of all pixels, below which a bin's mean is not judged
 
@@ -63,7 +63,7 @@ class Profile:
     bins
         One row per bin of 3 degrees: its `centre`, degrees; `share` of all pixels; `frequency`, the same per solid
         angle, relative to directors without any texture (1): rare is below 1; `mean` saliency, NaN where fewer than
-        `LEAST_SHARE` of the pixels are; `low` and `high`, 95 % band of it if saliency maps are exchanged between groups.
+        `LEAST_SHARE` of the pixels are; `low` and `high`, 95 % band of it if groups of tiles exchange their maps.
     rank_correlation
         Of mean and frequency: negative if rare orientations are more salient.
     band
@@ -81,7 +81,7 @@ class Profile:
 
 
 def sample_angles(tiles: np.ndarray, *, sign: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Angles phi' in [-90, 90] and theta' in [0, 90] of the colours of tiles `(..., 3)`; sign +1 as published, or -1."""
+    """Angles phi' in [-90, 90] and theta' in [0, 90] of the colours of tiles `(..., 3)`, by the sign of gamma."""
     scale = 255 if tiles.dtype == np.uint8 else 1
     polarization = pic.to_director(*pic.decode(tiles / np.float32(scale)), sign)
     x, y, z = np.moveaxis(pic.to_sample_frame(polarization), -1, 0)
@@ -122,7 +122,7 @@ def cells(tiles: np.ndarray, *, sign: int = 1, masked: bool = True) -> np.ndarra
 
 
 def table(numbers: np.ndarray, saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count pixels and sum their saliency in every cell: `(120, 60)` each, rows phi' from -90, columns theta' from 0."""
+    """Count pixels and sum their saliency by cell: `(120, 60)` each, rows phi' from -90, columns theta' from 0."""
     if numbers.shape != saliency.shape:
         raise InputError(f"saliency of shape {saliency.shape} does not fit tiles of shape {numbers.shape}")
     size = CELLS[0] * CELLS[1] + 1
@@ -265,7 +265,7 @@ def exchanged_sums(
     """Sum maps by bin after groups of tiles exchanged their maps at random, `(permutations, size)`.
 
     A group with fewer tiles than its partner gets the first of the partner's maps, one with more gets them again. If
-    all tiles are of one group, runs of tiles are exchanged, `RUNS` at most.
+    all tiles are of one group, each is its own; of more than `MOST_GROUPS`, neighbours are united.
 
     Parameters
     ----------
@@ -274,9 +274,10 @@ def exchanged_sums(
     groups
         `(N,)`, the group of each tile.
     """
-    names, member = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        member = np.arange(len(groups)) * min(len(groups), RUNS) // len(groups)
+    member = np.unique(groups, return_inverse=True)[1]
+    member = member if member.any() else np.arange(len(groups))
+    count = member.max() + 1
+    member = member * min(count, MOST_GROUPS) // count
     members = [np.flatnonzero(member == number) for number in np.unique(member)]
     if len(members) < 2:
         raise InputError("a permutation band needs two or more tiles")

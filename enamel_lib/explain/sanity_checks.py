@@ -5,7 +5,6 @@ deletion and insertion.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -88,7 +87,7 @@ class SanityChecks:
         return pd.DataFrame(rows)
 
     def change_labels(self, twin: keras.Model, null: keras.Model) -> pd.DataFrame:
-        """Second test: are maps more like those of a network with the same labels (`twin`) than of one without (`null`)?
+        """Second test: are maps more like those of a `twin` with the same labels than of a network with `null` labels?
 
         Returns
         -------

@@ -11,9 +11,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "dataset",
         "designs",
+        "filters",
         "generator",
         "maps",
         "saliency",
+        "sanity_checks",
         "style",
         "training",
     ],

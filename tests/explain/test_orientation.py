@@ -6,7 +6,6 @@ import pytest
 from enamel_lib import pic
 from enamel_lib.errors import InputError
 from enamel_lib.explain import orientation
-from enamel_lib.explain.sanity_checks import rank_correlation
 
 
 def coloured(phi, gamma):
@@ -60,7 +59,7 @@ def test_cells_of_looked_up_colours_are_those_of_every_pixel():
         orientation.cells(tiles / 255)
 
 
-def test_table_and_density_count_every_pixel_once():
+def test_tables_count_every_pixel_once():
     rng = np.random.default_rng(1)
     numbers, saliency = rng.integers(0, 7201, (3, 20, 20)), rng.random((3, 20, 20))
     counts, sums = orientation.table(numbers, saliency)
@@ -68,27 +67,27 @@ def test_table_and_density_count_every_pixel_once():
     assert counts.sum() == inside.sum()
     assert sums.sum() == pytest.approx(saliency[inside].sum())
     assert sums.ravel()[numbers[0, 0, 0]] == pytest.approx(saliency[numbers == numbers[0, 0, 0]].sum())
-    levels = np.linspace(0, 1, 6)
-    for angle in orientation.ANGLES:
-        density = orientation.density(numbers, saliency, angle, levels)
-        np.testing.assert_array_equal(density.sum(axis=0), orientation.marginal(counts, angle))
-        np.testing.assert_array_equal(density.sum(axis=1), np.histogram(saliency[inside], levels)[0])
+    levels = np.linspace(0, 1, orientation.LEVELS + 1)
+    for angle, statistics in orientation.published_statistics(numbers, saliency).items():
+        pixels = orientation.marginal(counts, angle)
+        assert statistics.share == pytest.approx(pixels / inside.sum())
+        np.testing.assert_array_equal(statistics.density.sum(axis=0), pixels)
+        np.testing.assert_array_equal(statistics.density.sum(axis=1), np.histogram(saliency[inside], levels)[0])
     with pytest.raises(InputError, match="fit"):
         orientation.table(numbers, saliency[1:])
 
 
-def test_published_scaling_divides_by_the_bin_before_the_nearest_edge():
-    """Three pixels in bins of 1, 2 and 5: the halves of the middle bin are divided by 1 and by 2."""
-    counts = np.zeros(orientation.CELLS, np.int64)
-    counts[0, 0], counts[2, 0], counts[3, 0], counts[5, 0], counts[119, 0] = 1, 1, 1, 5, 4
-    phi, scaled = orientation.published_scaling(counts, counts.astype(float))["phi"]
-    assert phi[:3] == pytest.approx([-89.25, -87.75, -86.25])
-    value = {cell: scaled[cell] / scaled[2] for cell in (0, 2, 3, 5, 119)}
+def test_published_statistics_divide_by_the_bin_before_the_nearest_edge():
+    """Bins of 1, 2 and 5 pixels: the halves of the middle bin are divided by 1 and by 2."""
+    pixels = {0: 1, 2: 1, 3: 1, 5: 5, 119: 4}  # by half bin of phi
+    numbers = np.repeat([60 * half + 3 for half in pixels], list(pixels.values())).reshape(1, 1, -1)
+    scaled = orientation.published_statistics(numbers, np.ones(numbers.shape))["phi"].scaled
+    value = {half: scaled[half] / scaled[2] for half in pixels}
     assert value == pytest.approx({0: 1 / 4, 2: 1 / 1, 3: 1 / 2, 5: 1 / 5, 119: 1 / 4})
     assert np.isnan(np.delete(scaled, list(value))).all()
 
 
-def test_published_scaling_finds_rare_salient_in_pure_noise_and_the_mean_does_not():
+def test_published_statistics_find_rare_salient_in_pure_noise_and_the_mean_does_not():
     """DOMAIN.md D12: saliency that knows nothing of orientation."""
     rng = np.random.default_rng(2)
     phi = np.clip(rng.normal(10, 20, (12, 60, 60)), -88, 88)
@@ -96,16 +95,12 @@ def test_published_scaling_finds_rare_salient_in_pure_noise_and_the_mean_does_no
     within = []
     for seed in range(6):
         noise = np.random.default_rng(seed).random(numbers.shape)
-        counts, sums = orientation.table(numbers, noise)
-        enough = np.repeat(orientation.marginal(counts, "phi") > 20, 2)
-        scaled = orientation.published_scaling(counts, sums)["phi"][1][enough]
-        frequency = np.repeat(orientation.marginal(counts, "phi"), 2)[enough]
-        assert rank_correlation(scaled[None], frequency[None])[0] < -0.9
+        assert orientation.published_statistics(numbers, noise)["phi"].rank_correlation < -0.9
         profile = orientation.profiles(numbers, noise, np.arange(12), permutations=60, seed=seed)["phi"]
         assert abs(profile.rank_correlation) < 0.6
-        seen = np.isfinite(profile.mean)
-        within.append(((profile.mean >= profile.low) & (profile.mean <= profile.high))[seen].mean())
-        assert profile.share.sum() == pytest.approx(1)
+        seen = profile.bins.dropna()
+        within.append(seen["mean"].between(seen["low"], seen["high"]).mean())
+        assert profile.bins["share"].sum() == pytest.approx(1)
     assert np.mean(within) == pytest.approx(0.95, abs=0.07)
 
 
@@ -130,13 +125,45 @@ def test_frequency_is_one_without_texture():
     phi = np.degrees(np.arctan(director[..., 1] / director[..., 0]))
     numbers = ((phi + 90) // 1.5 * 60 + np.minimum(theta // 1.5, 59)).astype(np.int32)
     for profile in orientation.profiles(numbers, np.ones(numbers.shape), np.arange(4), permutations=3).values():
-        assert profile.frequency[profile.share > 0.005] == pytest.approx(1, abs=0.15)
+        assert profile.bins.loc[profile.bins["share"] > 0.005, "frequency"].to_numpy() == pytest.approx(1, abs=0.15)
         assert np.isnan(profile.rank_correlation)  # constant saliency prefers nothing
 
 
-def test_maps_exchange_as_wholes():
-    with pytest.raises(InputError, match="two or more maps"):
-        orientation.profiles(np.zeros((2, 4, 4), np.int32), np.ones((2, 4, 4)), np.zeros(2))
+def test_groups_exchange_their_maps_whole():
+    rng = np.random.default_rng(0)
+    bins, maps = rng.integers(0, 5, (6, 3, 4)), rng.random((6, 3, 4))
+    groups = np.array(["a", "a", "a", "b", "b", "c"])
+    members = [[0, 1, 2], [3, 4], [5]]
+    found = orientation.exchanged_sums(bins, maps, groups, 7, permutations=20, seed=4)
+    order = np.random.default_rng(4)
+    for sums in found:
+        partner = np.empty(6, int)
+        for own, other in zip(members, order.permutation(3), strict=True):
+            partner[own] = [members[other][place % len(members[other])] for place in range(len(own))]
+        np.testing.assert_allclose(sums, np.bincount(bins.ravel(), maps[partner].ravel(), minlength=7))
+
+
+def test_tiles_of_one_map_exchange_singly():
+    rng = np.random.default_rng(1)
+    bins, maps = rng.integers(0, 5, (6, 3, 4)), rng.random((6, 3, 4))
+    one, each = (orientation.exchanged_sums(bins, maps, groups, 5) for groups in (np.zeros(6), np.arange(6)))
+    np.testing.assert_array_equal(one, each)
+    with pytest.raises(InputError, match="two or more"):
+        orientation.exchanged_sums(bins[:1], maps[:1], np.zeros(1), 5)
+
+
+def test_the_table_of_rank_correlations_names_every_case():
+    tiles = coloured(np.random.default_rng(2).normal(0, 20, (6, 30, 30)), np.full((6, 30, 30), 30))
+    noise = np.random.default_rng(3).random(tiles.shape[:3], np.float32)
+    profiles = orientation.profiles_of_branches(tiles, noise, np.arange(6), permutations=9)
+    published = orientation.published_statistics(orientation.cells(tiles, masked=False), noise)
+    table = orientation.rank_correlations(profiles, {"noise": published})
+    assert [name for name in table.index if name.startswith("phi")] == [
+        "phi, as published, noise", "phi, corrected, branch +", "phi, corrected, branch −"
+    ]  # fmt: skip
+    assert table.loc["phi, as published, noise", "rank correlation"] < -0.9
+    assert table.loc["theta, corrected, branch +", "rank correlation"] == profiles["+"]["theta"].rank_correlation
+    assert (table.dropna()["band low"] <= table.dropna()["band high"]).all()
 
 
 def test_normalisations():
@@ -157,5 +184,5 @@ def test_a_million_pixels_take_a_thirteenth_of_thirty_seconds():
     for sign in (1, -1):
         numbers = orientation.cells(tiles, sign=sign)
         orientation.profiles(numbers, saliency, np.arange(25) // 3, permutations=5)
-    orientation.published_scaling(*orientation.table(orientation.cells(tiles, masked=False), saliency))
+    orientation.published_statistics(orientation.cells(tiles, masked=False), saliency)
     assert time.process_time() - start < 30 * 25 / 333

@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
 from scipy import stats
 
+from enamel_lib import indenter
 from enamel_lib.errors import InputError
-from enamel_lib.explain import methods, sanity_checks
+from enamel_lib.explain import attribution, filters, sanity_checks, strongest
 
 
 def test_rank_correlation_is_spearmans():
@@ -16,51 +16,70 @@ def test_rank_correlation_is_spearmans():
     assert found[0] == pytest.approx(stats.spearmanr(a[0].ravel(), b[0].ravel()).statistic)
     assert found[1] == pytest.approx(1)
     assert np.isnan(found[2])
-    assert sanity_checks.rank_correlation(a, a[:1])[0] == pytest.approx(1)
 
 
 def test_mean_interval_holds_the_mean():
-    mean, low, high = sanity_checks.mean_interval(np.append(np.arange(20.0), np.nan))
-    assert mean == pytest.approx(9.5)
+    interval = sanity_checks.mean_interval(np.append(np.arange(20.0), np.nan))
+    assert interval["mean"] == pytest.approx(9.5)
     width = 2 * 1.96 * np.arange(20).std() / np.sqrt(20)
-    assert high - low == pytest.approx(width, rel=0.15)
+    assert interval["high"] - interval["low"] == pytest.approx(width, rel=0.15)
     with pytest.raises(InputError, match="two or more"):
         sanity_checks.mean_interval([1.0, np.nan])
 
 
-def test_cascade_randomises_from_the_output_and_leaves_the_model_alone():
-    model = keras.Sequential(
-        [keras.Input((4, 4, 3)), layers.Conv2D(2, 3), layers.BatchNormalization(), layers.Flatten(), layers.Dense(1)]
-    )
-    convolution, norm, _, dense = model.layers
-    norm.set_weights([np.full(2, value, np.float32) for value in (3, 1, 2, 5)])
-    dense.set_weights([np.full((8, 1), 7, np.float32), np.ones(1, np.float32)])
-    before = model.get_weights()
-    seen = [
-        (name, [np.array(weight) for weight in network.get_weights()])
-        for name, network in sanity_checks.cascade(model, {"top": [dense], "rest": [convolution, norm]}, seed=1)
-    ]
-    assert [name for name, _ in seen] == ["top", "rest"]
-    for kept, own in zip(seen[0][1][:6], before[:6], strict=True):
-        np.testing.assert_array_equal(kept, own)
-    kernel, bias = seen[0][1][6:]
-    assert np.abs(kernel).max() <= np.sqrt(6 / 9)  # Glorot's bound for 8 inputs and 1 output
+@pytest.fixture(scope="module")
+def network():
+    model = indenter.build_indenter(50)
+    rng = np.random.default_rng(5)
+    model.set_weights([weight + rng.normal(0, 0.01, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def test_cascade_randomises_from_the_output_and_leaves_the_model_alone(network):
+    before = network.get_weights()
+    groups = filters.layer_groups(network)
+    changed = []
+    for name, randomised in sanity_checks.cascade(network, seed=1):
+        same = {
+            layer.name: all(
+                np.array_equal(own, other)
+                for own, other in zip(layer.get_weights(), randomised.get_layer(layer.name).get_weights(), strict=True)
+            )
+            for layer in network.layers
+            if layer.weights
+        }
+        changed += [layer.name for layer in groups[name]]
+        assert {layer for layer, is_same in same.items() if not is_same} == set(changed)
+    kernel, bias = randomised.layers[-1].get_weights()
+    assert np.abs(kernel).max() <= np.sqrt(6 / (len(kernel) + 1))  # Glorot's bound for one output
     assert bias == 0
-    np.testing.assert_array_equal(seen[1][1][6], kernel)  # cascading: stays randomised
-    assert [weight.mean() for weight in seen[1][1][2:6]] == [1, 0, 0, 1]  # gamma, beta, mean, variance
-    assert not np.array_equal(seen[1][1][0], before[0])
-    for own, again in zip(before, model.get_weights(), strict=True):
+    norm = next(layer for layer in randomised.layers if isinstance(layer, keras.layers.BatchNormalization))
+    assert [weight.mean() for weight in norm.get_weights()] == [1, 0, 0, 1]  # gamma, beta, mean, variance
+    for own, again in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(own, again)
 
 
-def test_a_linear_models_saliency_forgets_randomised_weights():
-    model = keras.Sequential([keras.Input((20, 20, 3)), layers.Flatten(), layers.Dense(1)])
-    tiles = np.random.default_rng(2).random((2, 20, 20, 3), np.float32)
-    own = methods.saliency(model, tiles)
-    for _, network in sanity_checks.cascade(model, {"dense": [model.layers[-1]]}):
-        other = methods.saliency(network, tiles)
-    assert np.abs(sanity_checks.rank_correlation(own, other)).max() < 0.2
-    assert sanity_checks.rank_correlation(own, methods.saliency(model, tiles)) == pytest.approx(1)
+def test_the_four_tests_give_tables_and_a_verdict(network):
+    tiles = np.random.default_rng(2).integers(0, 256, (3, 50, 50, 3)).astype(np.uint8)
+    checks = sanity_checks.SanityChecks(network, {"here": tiles})
+    cascade = checks.randomise_weights()
+    assert cascade["kind"].unique().tolist() == ["|gradient|, here", "signed gradient, here"]
+    assert list(checks.maps) == ["nothing", *filters.layer_groups(network)]
+    last = cascade[cascade["kind"] == "|gradient|, here"].iloc[-1]
+    assert checks.verdict.loc["forgets randomised weights, here", "mean"] == last["mean"]
+    likeness = checks.change_labels(network, network)
+    assert likeness.loc["network of the paper split", "here"] == pytest.approx(1)
+    assert likeness.loc["all weights random", "here"] == pytest.approx(last["mean"])
+    assert checks.verdict.loc["depends on the labels (paper split − null), here", "passes"] == "no"  # one network
+    curves = checks.delete_and_insert(lambda pictures: pictures[:, :10, :10].astype(float).std(axis=(1, 2, 3)))
+    assert curves.groupby("panel").size().to_dict() == {"deleted, here": 15, "inserted, here": 15}
+    gradient = attribution(network, tiles)
+    table = checks.compare_with_truth(tiles, gradient, {"same": strongest(gradient)[:2]}, strongest(gradient))
+    pixels = table[table["scale"] == "pixels"].set_index("map")["mean"]
+    assert pixels[["|gradient|, as published (3 tiles)", "same (2 tiles)"]].tolist() == pytest.approx([1, 1])
+    passes = checks.verdict["passes"]
+    assert passes["|gradient|, as published: follows the true sensitivity"] == "yes"  # the truth is itself
+    assert passes["|gradient|, as published: nearer the truth than another tile's"] == "yes"
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +136,3 @@ def test_edges_are_where_brightness_changes():
     strength = sanity_checks.edges(tile)[0]
     assert strength[:, 9:11].min() > 0.2
     assert strength[:, :4].max() == pytest.approx(0, abs=1e-6)
-
-
-def test_groups_exchange_their_maps_whole():
-    rng = np.random.default_rng(0)
-    bins, maps = rng.integers(0, 5, (6, 3, 4)), rng.random((6, 3, 4))
-    groups = np.array(["a", "a", "a", "b", "b", "c"])
-    members = [[0, 1, 2], [3, 4], [5]]
-    found = sanity_checks.exchanged_sums(bins, maps, groups, 7, permutations=20, seed=4)
-    order = np.random.default_rng(4)
-    for sums in found:
-        partner = np.empty(6, int)
-        for own, other in zip(members, order.permutation(3), strict=True):
-            partner[own] = [members[other][place % len(members[other])] for place in range(len(own))]
-        np.testing.assert_allclose(sums, np.bincount(bins.ravel(), maps[partner].ravel(), minlength=7))
