@@ -17,7 +17,6 @@ from enamel_lib.errors import InputError
 from enamel_lib.explain import filters
 from enamel_lib.explain.methods.registry import attribution, saliency, strongest
 from enamel_lib.images import TILE
-
 from enamel_lib.simulate import sensitivity, simulator
 
 FRACTIONS = tuple(np.linspace(0.1, 0.9, 5).round(2).tolist())  # of the cells deleted or inserted

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from enamel_lib import gradients
-from enamel_lib.errors import InputError
+from enamel_lib import gradients, images
+from enamel_lib.errors import check_choice
 from enamel_lib.explain.methods import gradient, integrated_gradients, smooth_gradient
 from enamel_lib.inference.engines import check_pixels
 
@@ -48,10 +48,9 @@ def attribution(model: keras.Model, tiles: np.ndarray, *, method: str = "gradien
     InputError
         If the method is unknown or the tiles do not fit the network.
     """
-    if method not in METHODS:
-        raise InputError(f"saliency method {method!r} is unknown; choose from {', '.join(METHODS)}")
+    check_choice("saliency method", method, METHODS)
     tiles = check_pixels(tiles, (None, *model.input_shape[1:]))
-    tiles = tiles / np.float32(255) if tiles.dtype == np.uint8 else tiles
+    tiles = images.to_float(tiles) if tiles.dtype == np.uint8 else tiles
     return METHODS[method](_gradient_function(model), tiles, **settings)
 
 
