@@ -39,6 +39,11 @@ def reproduce(
     from enamel_lib.reproduce import notebooks, report
 
     jobs = notebooks.plan(profile, numbers)
+    earlier = notebooks.earlier_minutes(profile)
+    known = [earlier[job.notebook.stem] for job in jobs if job.notebook.stem in earlier]
+    typer.echo(f"{len(jobs)} notebooks; {len(known)} of them took {sum(known):.0f} min before", err=True)
+    if not (paths.PROCESSED / "simulated").exists():
+        typer.echo("data are simulated first, unless data/raw has them: 200 MB in data/processed, 2 min", err=True)
     records = {}
     with console.progress() as bar:
         task = bar.add_task("", total=sum(job.cells for job in jobs))

@@ -1,9 +1,11 @@
 """Run the numbered notebooks through papermill, with the parameters of a profile."""
 
 import ast
+import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,34 +36,30 @@ class Job:
         return len(_read(self.notebook).cells) + bool(self.parameters)
 
 
-def discover(numbers: list[str] | None = None, folder: Path = paths.NOTEBOOKS) -> list[Path]:
-    """Find the notebooks ``NN-name.ipynb``, in order.
+def discover(numbers: list[str] | None = None) -> list[Path]:
+    """Find the notebooks `NN-name.ipynb`, in order.
 
     Parameters
     ----------
     numbers
-        Only these, for example ``["01", "5"]``; all of them if empty.
-    folder
-        Where to look.
+        Only these, for example `["01", "5"]`; all of them if empty.
 
     Raises
     ------
     InputError
-        If a number has no notebook, or the folder has none at all.
+        If a number has no notebook, or there is none at all.
     """
-    found = {int(path.name[:2]): path for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))}
-    have = ", ".join(f"{number:02d}" for number in found)
+    found = {path.name[:2]: path for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))}
     if not found:
-        raise InputError(f"no notebook NN-name.ipynb in {folder}; run this from a checkout of the project")
-    for number in numbers or []:
-        if not number.isdigit() or int(number) not in found:
-            raise InputError(f"there is no notebook {number}; there are {have}")
-    wanted = sorted({int(number) for number in numbers}) if numbers else found
+        raise InputError(f"no notebook NN-name.ipynb in {paths.NOTEBOOKS}; run this from a checkout of the project")
+    wanted = sorted({number.zfill(2) for number in numbers or found})
+    for number in wanted:
+        check_choice("notebook", number, found)
     return [found[number] for number in wanted]
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:
-    """Read the names and values of the cell tagged ``parameters``: plain literals only.
+    """Read the names and values of the cell tagged `parameters`: plain literals only.
 
     Raises
     ------
@@ -92,30 +90,22 @@ def _name(statement: ast.stmt) -> str:
     raise ValueError("not an assignment to one name")
 
 
-def load_profile(name: str, folder: Path = PROFILES) -> dict[str, dict[str, Any]]:
-    """Read a profile: notebook name (or ``every``) -> parameter -> value.
+def load_profile(name: str) -> dict[str, dict[str, Any]]:
+    """Read a profile: notebook name (or `every`) -> parameter -> value.
 
     Raises
     ------
     InputError
         If there is no such profile or it has another shape.
     """
-    known = sorted(path.stem for path in folder.glob("*.yml"))
-    check_choice("profile", name, known)
-    profile = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
+    check_choice("profile", name, sorted(path.stem for path in PROFILES.glob("*.yml")))
+    profile = yaml.safe_load((PROFILES / f"{name}.yml").read_text(encoding="utf-8")) or {}
     if not isinstance(profile, dict) or not all(isinstance(values, dict) for values in profile.values()):
         raise InputError(f"profile {name!r} must map notebook names to parameters")
     return profile
 
 
-def plan(
-    profile: str,
-    numbers: list[str] | None = None,
-    *,
-    notebooks: Path = paths.NOTEBOOKS,
-    profiles: Path = PROFILES,
-    build: Path = paths.BUILD,
-) -> list[Job]:
+def plan(profile: str, numbers: list[str] | None = None) -> list[Job]:
     """Pair each wanted notebook with its parameters, and refuse what the notebooks do not declare.
 
     The whole profile is checked, also the part about notebooks that are not wanted now.
@@ -125,8 +115,8 @@ def plan(
     InputError
         If the profile names a notebook or a parameter that does not exist.
     """
-    values = load_profile(profile, profiles)
-    declared = {path.stem: declared_parameters(path) for path in discover(folder=notebooks)}
+    values = load_profile(profile)
+    declared = {path.stem: declared_parameters(path) for path in discover()}
     for stem in values:
         if stem != EVERY and stem not in declared:
             raise InputError(f"profile {profile!r} names the notebook {stem!r}; there are {', '.join(declared)}")
@@ -137,8 +127,18 @@ def plan(
                 f"profile {profile!r} sets {', '.join(undeclared)} in {stem}, which declares only "
                 f"{', '.join(declared[stem]) or 'nothing'}"
             )
-    wanted = discover(numbers, notebooks)
-    return [Job(path, parameters[path.stem], build / profile / path.name) for path in wanted]
+    return [Job(path, parameters[path.stem], paths.BUILD / profile / path.name) for path in discover(numbers)]
+
+
+def earlier_minutes(profile: str) -> dict[str, float]:
+    """Minutes that notebooks took in this profile, by name: here, or else when the committed figures were made."""
+    minutes = {}
+    for folder in (paths.FIGURES, paths.BUILD / profile):
+        with suppress(FileNotFoundError):
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            if manifest["profile"] == profile:
+                minutes |= {stem: record["minutes"] for stem, record in manifest["notebooks"].items()}
+    return minutes
 
 
 def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``status`` ("done", or the cell and the error) and ``minutes``.
+        `status` ("done", or the cell and the error) and `minutes`.
     """
     import papermill
 
@@ -169,6 +169,7 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
             language="python",
             cwd=job.notebook.parent,
             progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # a kernel's warnings would break the progress bar
             on_cell_start=lambda cell, cell_index: on_cell(),
         )
     except papermill.PapermillExecutionError as error:
