@@ -73,7 +73,7 @@ def misorientation(pictures: np.ndarray) -> np.ndarray:
 
 def diversity(pictures: np.ndarray) -> float:
     """Mean distance of two pictures of a set: root mean square difference of colours at 16 px a side, 0 to 255."""
-    small = metrics.coarse(pictures)
+    small = metrics.thumbnails(pictures)
     return float(np.sqrt(spatial.distance.pdist(small, "sqeuclidean") / small.shape[1]).mean())
 
 

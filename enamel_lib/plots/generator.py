@@ -2,77 +2,110 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib.patheffects
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from skimage.util import montage
 
-from enamel_lib.generators import metrics
-from enamel_lib.plots.style import PAPER_GREY, draw_image
+from enamel_lib.plots.style import COLOURS, FULL_INCH, MARKS, draw_pic_key, letter, new_figure, scale_bar
 
-TILE_INCH = 0.95
+STYLES = ("-", "--", ":")  # of lines, so that nothing is told by colour alone
+GAP_PX = 3  # between pictures of a sheet
 
 
-def side_by_side(groups: Mapping[str, np.ndarray], *, columns: int = 4) -> Figure:
-    """Blocks of pictures beside each other.
+def samples(groups: Mapping[str, np.ndarray], pixel_size_um: float, *, columns: int = 4) -> Figure:
+    """Blocks of pictures beside each other, with the colour key.
 
     Parameters
     ----------
     groups
-        Title -> `(N, R, R, 3)` uint8; N is a multiple of `columns`.
+        Title -> `(N, R, R, 3)` uint8.
     """
-    rows = max(len(pictures) for pictures in groups.values()) // columns
-    figure = Figure(figsize=(TILE_INCH * columns * len(groups) + 0.4 * len(groups), TILE_INCH * rows + 0.35))
-    for ax, (title, pictures) in zip(figure.subplots(1, len(groups), squeeze=False).flat, groups.items(), strict=True):
-        draw_image(ax, _sheet(pictures.reshape(-1, columns, *pictures.shape[1:])), title)
+    figure = new_figure(FULL_INCH / len(groups) + 1.1)
+    blocks, bottom = figure.subfigures(2, 1, height_ratios=(FULL_INCH / len(groups), 1.1))
+    axes = blocks.subplots(1, len(groups), squeeze=False)[0]
+    for ax, (title, pictures) in zip(axes, groups.items(), strict=True):
+        _draw_sheet(ax, pictures[: columns**2], columns)
+        ax.set_title(title)
+        ax.set_axis_off()
+        scale_bar(ax, pictures.shape[2], pixel_size_um)
+    letter(axes)
+    draw_pic_key(bottom.subplots(1, 3, width_ratios=(1, 2, 1))[1])
+    for ax in bottom.axes[::2]:
+        ax.set_axis_off()
     return figure
 
 
 def matrix(
-    pictures: np.ndarray, *, rows: Sequence[str] = (), columns: Sequence[str] = (), title: str = "", gap: bool = False
+    pictures: np.ndarray,
+    *,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    hardness: np.ndarray | None = None,
+    framed: bool = False,
 ) -> Figure:
-    """Pictures in rows and columns with names along two sides.
+    """Pictures in rows and columns.
 
     Parameters
     ----------
     pictures
         `(rows, columns, R, R, 3)` uint8.
     rows, columns
-        Names, or nothing.
-    gap
+        Names along two sides, or nothing.
+    hardness
+        `(rows, columns)` GPa, written into the pictures; NaN is left out.
+    framed
         Set the first row and column apart, as sources of what they frame.
     """
-    count, across, side = pictures.shape[:3]
-    figure = Figure(figsize=(TILE_INCH * across + 0.6, TILE_INCH * count + 0.5))
-    ax = figure.subplots()
-    ax.imshow(_sheet(pictures))
-    if gap:
-        ax.axhline(side - 0.5, color="white", lw=4)
-        ax.axvline(side - 0.5, color="white", lw=4)
-    middles = side * np.arange(max(count, across)) + side / 2
-    ax.set_yticks(middles[: len(rows)], rows)
-    ax.set_xticks(middles[: len(columns)], columns)
-    ax.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
-    ax.spines[:].set_visible(False)
-    ax.set_title(title)
+    figure = new_figure((FULL_INCH - 0.9 * bool(rows)) * pictures.shape[0] / pictures.shape[1] + 0.2)
+    _draw_matrix(figure.subplots(), pictures, rows, columns, hardness, framed)
     return figure
 
 
-def _sheet(pictures: np.ndarray) -> np.ndarray:
-    """Pictures `(rows, columns, R, R, 3)` as one."""
-    rows, columns, side = pictures.shape[:3]
-    return pictures.swapaxes(1, 2).reshape(rows * side, columns * side, 3)
+def _draw_matrix(
+    ax: Axes,
+    pictures: np.ndarray,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    hardness: np.ndarray | None = None,
+    framed: bool = False,
+) -> None:
+    """Draw pictures `(rows, columns, R, R, 3)` as one, with names and values."""
+    count, across, side = pictures.shape[:3]
+    _draw_sheet(ax, pictures.reshape(-1, *pictures.shape[2:]), across)
+    step = side + GAP_PX
+    if framed:
+        for line in (ax.axhline, ax.axvline):
+            line(step + GAP_PX / 2 - 0.5, color="black", lw=1)
+    for (row, column), value in np.ndenumerate(np.full((count, across), np.nan) if hardness is None else hardness):
+        if np.isfinite(value):
+            place = (column * step + 0.08 * side, (row + 1) * step - 0.08 * side)
+            label = ax.text(*place, f"{value:.1f}", color="white", size=7)
+            label.set_path_effects([matplotlib.patheffects.withStroke(linewidth=1.5, foreground="black")])
+    middles = step * np.arange(max(count, across)) + GAP_PX + side / 2
+    ax.set_yticks(middles[: len(rows)], rows)
+    ax.set_xticks(middles[: len(columns)], columns)
+    ax.tick_params(length=0, labelbottom=False, labeltop=True)
+    ax.spines[:].set_visible(False)
+
+
+def _draw_sheet(ax: Axes, pictures: np.ndarray, columns: int) -> None:
+    """Draw pictures `(N, R, R, 3)` as one, so many in a row."""
+    grid = (-(-len(pictures) // columns), columns)
+    ax.imshow(montage(pictures, (255, 255, 255), grid_shape=grid, padding_width=GAP_PX, channel_axis=-1))
 
 
 def training_curves(history: pd.DataFrame) -> Figure:
-    """Losses, regularisers and distances from real pictures against the pictures shown; grey lines where it grew.
+    """Losses, scores and distances from real pictures against the pictures shown; grey lines where it grew.
 
     Parameters
     ----------
     history
         As `stylegan2.training` writes it.
     """
-    figure = Figure(figsize=(9, 2.6))
+    figure = new_figure(2.1)
     axes = figure.subplots(1, 3)
     panels = (
         ("losses", {"loss_g": "generator", "loss_d": "discriminator"}),
@@ -80,80 +113,88 @@ def training_curves(history: pd.DataFrame) -> Figure:
         ("distance from real", {"hue": "hue", "spectrum": "spectrum", "lag_misorientation": "misorientation"}),
     )
     for ax, (title, lines) in zip(axes, panels, strict=True):
-        for column, label in lines.items():
-            ax.plot(history["kimg"], history[column], label=label)
+        for style, (column, label) in zip(STYLES, lines.items(), strict=False):
+            ax.plot(history["kimg"], history[column], style, label=label)
         for kimg in history["kimg"][history["resolution"].diff().shift(-1) > 0]:
             ax.axvline(kimg, color="0.85", lw=1, zorder=0)
         ax.set(title=title, xlabel="thousand pictures")
-        ax.legend(fontsize=7)
-    axes[2].set_ylim(0, None)
+        ax.legend()
+    axes[2].set_ylim(0, 1.6 * axes[2].get_ylim()[1])  # room for the legend
+    letter(axes)
     return figure
 
 
-def distributions(samples: Mapping[str, np.ndarray], pixel_size_um: float) -> Figure:
+def distributions(curves: pd.DataFrame) -> Figure:
     """What the measures compare: correlation of axes, spectrum, misorientation of neighbours.
 
     Parameters
     ----------
-    samples
-        Name -> pictures `(N, R, R, 3)` uint8, real ones last.
+    curves
+        From `generators.metrics.curves`.
     """
-    figure = Figure(figsize=(9, 2.7))
+    figure = new_figure(2.3)
     axes = figure.subplots(1, 3)
-    for number, (name, pictures) in enumerate(samples.items()):
-        style = {"label": name, "color": PAPER_GREY if number else "C0", "ls": ["-", "--", ":"][number % 3]}
-        lags = np.array(metrics.lags_of(pictures))
-        axes[0].semilogx(lags * pixel_size_um, metrics.director_correlation(pictures), marker=".", **style)
-        frequency, power = metrics.mean_spectrum(pictures)
-        axes[1].loglog(frequency / pixel_size_um, power, **style)
-        angles = metrics.misorientation_distribution(pictures)
-        axes[2].plot(metrics.ANGLES, angles, **style)
-    axes[0].set(title="correlation of c-axes", xlabel="distance (µm)", ylabel="⟨P₂(c·c′)⟩", ylim=(0, 1))
-    axes[1].set(title="spectrum of brightness", xlabel="cycles per µm", ylabel="share of power")
-    axes[2].set(title="neighbouring pixels", xlabel="misorientation (°)", ylabel="cumulative share", xlim=(0, 60))
-    axes[0].set_xticks(lags * pixel_size_um, [f"{lag:.2g}" for lag in lags * pixel_size_um], size=7)
-    axes[0].minorticks_off()
-    axes[0].legend(fontsize=7)
+    panels = dict(zip(("correlation", "spectrum", "misorientation"), axes, strict=True))
+    names = curves["sample"].unique().tolist()
+    for (measure, name), curve in curves.groupby(["measure", "sample"], sort=False):
+        index = names.index(name)
+        mark = MARKS[index] if measure == "correlation" else None
+        panels[measure].plot(curve["x"], curve["y"], STYLES[index], marker=mark, color=COLOURS[index], label=name)
+    axes[0].set(xscale="log", xlabel="distance (µm)", ylabel="⟨P₂(c·c′)⟩", ylim=(0, 1), title="correlation of c-axes")
+    axes[1].set(xscale="log", yscale="log", xlabel="cycles per µm", ylabel="share of power")
+    axes[1].set_title("spectrum of brightness")
+    axes[2].set(xlabel="misorientation (°)", ylabel="cumulative share", xlim=(0, 60), ylim=(0, 1))
+    axes[2].set_title("neighbouring pixels")
+    axes[2].legend(loc="lower right")
+    letter(axes)
     return figure
 
 
-def truncation(table: pd.DataFrame, panels: Mapping[str, str]) -> Figure:
-    """Measures against truncation, one panel each.
+def truncation(pictures: np.ndarray, scores: pd.DataFrame) -> Figure:
+    """Pictures at several truncations, and measures of them with their intervals.
 
     Parameters
     ----------
-    table
-        Index: psi.
-    panels
-        Column of `table` -> label of its axis.
+    pictures
+        `(P, N, R, R, 3)` uint8, one row for each psi.
+    scores
+        From `generators.metrics.truncation`, P psis.
     """
-    figure = Figure(figsize=(3 * len(panels), 2.4))
-    for ax, (column, label) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True):
-        ax.plot(table.index, table[column], "o-")
-        ax.set(xlabel="ψ", ylabel=label)
+    psis = scores["psi"].unique()
+    sheet = (FULL_INCH - 0.6) * pictures.shape[0] / pictures.shape[1]
+    figure = new_figure(sheet + 2.0)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(sheet, 1.9))
+    above = top.subplots()
+    _draw_matrix(above, pictures, [f"ψ = {psi:g}" for psi in psis])
+    axes = bottom.subplots(1, 3)
+    labels = {"precision": "precision", "spread": "spread of features", "hardness sd": "sd of hardness (GPa)"}
+    for ax, (measure, label) in zip(axes, labels.items(), strict=True):
+        some = scores[scores["measure"] == measure]
+        errors = (some["value"] - some["low"], some["high"] - some["value"])
+        ax.errorbar(some["psi"], some["value"], errors, fmt="o", capsize=2)
+        ax.set(xlabel="truncation ψ", ylabel=label, ylim=(0, 1 if measure == "precision" else None))
+    above.set_title("the same codes in each column")
+    letter([above, *axes])
     return figure
 
 
-def hardness(predicted: Mapping[str, np.ndarray], wanted: tuple[float, float]) -> Figure:
-    """Histograms of predicted hardness, with the range that designs should reach.
+def hardness(predicted: Mapping[str, np.ndarray], targets: Sequence[float]) -> Figure:
+    """Cumulative distributions of predicted hardness, with the targets of designs.
 
     Parameters
     ----------
     predicted
         Name -> `(N,)` GPa.
-    wanted
+    targets
         GPa.
     """
-    figure = Figure(figsize=(6, 2.7))
-    ax: Axes = figure.subplots()
-    ax.axvspan(*wanted, color="0.93", zorder=0, label=f"{wanted[0]:g} to {wanted[1]:g} GPa")
-    edges = np.linspace(
-        min(wanted[0], *(v.min() for v in predicted.values())),
-        max(wanted[1], *(v.max() for v in predicted.values())),
-        41,
-    )
-    for name, values in predicted.items():
-        ax.hist(values, edges, density=True, histtype="step", lw=1.5, label=f"{name} ({len(values):,})")
-    ax.set(xlabel="predicted hardness (GPa)", ylabel="density")
-    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    figure = new_figure(2.3)
+    ax = figure.subplots()
+    for target in targets:
+        ax.axvline(target, color="0.85", lw=1, zorder=0)
+    ax.plot(targets, np.zeros(len(targets)), "^", color="0.45", clip_on=False, label="targets of designs")
+    for style, (name, values) in zip(STYLES, predicted.items(), strict=True):
+        ax.ecdf(values, ls=style, label=f"{name} ({len(values):,})")
+    ax.set(xlabel="predicted hardness (GPa)", ylabel="share of pictures below", ylim=(0, 1))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
