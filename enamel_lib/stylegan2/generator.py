@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import layers
 
@@ -40,8 +41,7 @@ class Network(keras.Model):
     def copy(self, dtype: str | None = None) -> Self:
         """Make a network of the same weights, in another dtype if one is given."""
         other = type(self)(**self.options, dtype=dtype or self.dtype_policy.name)
-        for mine, theirs in zip(self.variables, other.variables, strict=True):
-            theirs.assign(mine.value)
+        assign(other.variables, values_of(self.variables))
         return other
 
     def _channels(self, resolution: int) -> int:

@@ -1,11 +1,13 @@
 """Grow trained networks to twice the resolution, so that training goes on where it was."""
 
 import math
+from itertools import chain
 
 import keras
 import numpy as np
 from keras import ops
 
+from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.stylegan2.discriminator import Discriminator
 from enamel_lib.stylegan2.generator import Generator
 from enamel_lib.stylegan2.layers import blur
@@ -36,9 +38,8 @@ def grow_discriminator(old: Discriminator, new: Discriminator, reals: np.ndarray
     reals
         Some pictures `(N, R, R, 3)` float32 in [-1, 1] at the new resolution.
     """
-    for mine, theirs in zip(new.blocks[1:], old.blocks, strict=True):
-        for pair in zip(mine, theirs, strict=True):
-            _copy(*reversed(pair))
+    for theirs, mine in zip(chain(*old.blocks), chain(*new.blocks[1:]), strict=True):
+        _copy(theirs, mine)
     for name in ("conv", "dense", "output_dense"):
         _copy(getattr(old, name), getattr(new, name))
     _, down, skip = new.blocks[0]
@@ -55,5 +56,4 @@ def grow_discriminator(old: Discriminator, new: Discriminator, reals: np.ndarray
 
 
 def _copy(source: keras.Layer, target: keras.Layer) -> None:
-    for mine, theirs in zip(target.variables, source.variables, strict=True):
-        mine.assign(theirs.value)
+    assign(target.variables, values_of(source.variables))
