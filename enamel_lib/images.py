@@ -108,9 +108,44 @@ def resize_all(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
     return np.stack([resize(picture, side / len(picture)) for picture in pictures])
 
 
+def check_pixels(pixels: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Check that an array holds colours.
+
+    Parameters
+    ----------
+    pixels
+        uint8, or float in [0, 1].
+    shape
+        What its shape must be; None stands for any length.
+
+    Returns
+    -------
+    numpy.ndarray
+        The input if uint8 or float32, else a float32 copy.
+
+    Raises
+    ------
+    InputError
+        If the shape, the type or a value does not fit.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim != len(shape) or any(
+        want not in (None, side) for side, want in zip(pixels.shape, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if side is None else str(side) for side in shape)
+        raise InputError(f"pixels have shape {pixels.shape}, but must have ({wanted})")
+    if pixels.dtype == np.uint8:
+        return pixels
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise InputError(f"pixels are {pixels.dtype}, but must be uint8, or float in [0, 1]")
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN fails both
+        raise InputError("pixels are NaN or outside [0, 1]; divide 8-bit values by 255, or give them as uint8")
+    return pixels.astype(np.float32, copy=False)
+
+
 def to_float(pictures: np.ndarray) -> np.ndarray:
-    """Colours as float32 in [0, 1], as networks take them, of uint8."""
-    return pictures / np.float32(255)
+    """Colours as float32 in [0, 1], as networks take them, of uint8; floats stay as they are."""
+    return pictures / np.float32(255) if pictures.dtype == np.uint8 else pictures
 
 
 def in_batches(

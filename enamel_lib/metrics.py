@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+DRAWS = 1000  # resamplings behind an interval
+
 
 def regression_scores(predicted: ArrayLike, label: ArrayLike, weights: ArrayLike | None = None) -> dict[str, float]:
     """Score predictions.
@@ -81,22 +83,17 @@ def compare_maps(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
     varied = len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0
     return {
         "n": len(a),
-        "pearson": float(np.corrcoef(a, b)[0, 1]) if varied else np.nan,
-        "spearman": float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1]) if varied else np.nan,
+        "pearson": float(stats.pearsonr(a, b).statistic) if varied else np.nan,
+        "spearman": float(stats.spearmanr(a, b).statistic) if varied else np.nan,
         "mean_difference": float(np.mean(a - b)) if len(a) else np.nan,
         "rmse": float(np.sqrt(np.mean((a - b) ** 2))) if len(a) else np.nan,
     }
 
 
 def bootstrap_interval(
-    score: Callable[[np.ndarray], float],
-    groups: ArrayLike,
-    *,
-    level: float = 0.95,
-    rounds: int = 1000,
-    seed: int = 0,
+    score: Callable[[np.ndarray], float], groups: ArrayLike, *, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of a score, drawing whole groups (maps, blocks) because rows within one depend on each other.
+    """95 % interval of a score, drawing whole groups (maps, blocks), within which rows depend on each other.
 
     Parameters
     ----------
@@ -104,10 +101,6 @@ def bootstrap_interval(
         Of row positions `(M,)` to a number.
     groups
         `(N,)`, the group of every row.
-    level
-        Share of the draws that the interval holds, in (0, 1).
-    rounds
-        Draws.
     seed
         Of the draws.
 
@@ -128,7 +121,7 @@ def bootstrap_interval(
     rng = np.random.default_rng(seed)
     scores = [
         score(np.concatenate([rows[index] for index in rng.integers(len(names), size=len(names))]))
-        for _ in range(rounds)
+        for _ in range(DRAWS)
     ]
-    low, high = np.nanquantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(scores, [0.025, 0.975])
     return float(low), float(high)

@@ -40,7 +40,7 @@ def hue_histogram(rgb: np.ndarray, bins: int = HUE_BINS) -> np.ndarray:
 
 def value_quantiles(rgb: np.ndarray, levels: tuple[float, ...] = VALUE_LEVELS) -> np.ndarray:
     """Quantiles of brightness V, 0 to 1: V = 1 - gamma / 90."""
-    return np.quantile(_value(rgb), levels)
+    return np.quantile(pic.brightness(rgb), levels)
 
 
 def radial_spectrum(rgb: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,7 @@ def radial_spectrum(rgb: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.nda
     frequency, power
         `(bins,)` each: bin centres in cycles per px, 0 to 0.5, and share of the power.
     """
-    value = _value(rgb)
+    value = pic.brightness(rgb)
     window = np.hanning(value.shape[0])[:, None] * np.hanning(value.shape[1])[None, :]
     power = np.abs(np.fft.rfft2((value - value.mean()) * window)) ** 2
     radius = np.hypot(np.fft.fftfreq(value.shape[0])[:, None], np.fft.rfftfreq(value.shape[1])[None, :])
@@ -64,7 +64,7 @@ def rod_pitch(rgb: np.ndarray) -> float:
 
     Across rods that are cut long this is their width, the shortest way from rod to rod.
     """
-    value = _value(rgb)
+    value = pic.brightness(rgb)
     size = [2 * side for side in value.shape]
     spectrum = np.abs(np.fft.rfft2(value - value.mean(), s=size)) ** 2
     pairs = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones_like(value), s=size)) ** 2, s=size)
@@ -95,7 +95,7 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         `lag_misorientation` (largest relative difference of a lag's mean), `value_quantiles` (largest difference),
         `hue` and `spectrum` (total variation), `rod_pitch` (relative difference).
     """
-    lag, lag_reference = (lag_misorientation(pic.to_director(*pic.decode(image))) for image in (rgb, reference))
+    lag, lag_reference = (lag_misorientation(pic.director(image)) for image in (rgb, reference))
     pitch, pitch_reference = rod_pitch(rgb), rod_pitch(reference)
     return {
         "lag_misorientation": float(np.abs(lag / lag_reference - 1).max()),
@@ -104,9 +104,3 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         "spectrum": total_variation(radial_spectrum(rgb)[1], radial_spectrum(reference)[1]),
         "rod_pitch": abs(pitch / pitch_reference - 1),
     }
-
-
-def _value(rgb: np.ndarray) -> np.ndarray:
-    """Brightness V, 0 to 1, of 8-bit colours."""
-    red, green, blue = np.moveaxis(rgb, -1, 0)  # numpy is slow along a last axis of three
-    return np.maximum(np.maximum(red, green), blue) / 255

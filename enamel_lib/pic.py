@@ -65,6 +65,18 @@ def to_director(phi_deg: np.ndarray, gamma_deg: np.ndarray, sign: int = 1) -> np
     return np.stack([np.cos(gamma) * np.cos(phi), np.cos(gamma) * np.sin(phi), sign * np.sin(gamma)], axis=-1)
 
 
+def director(rgb: np.ndarray, sign: int = 1) -> np.ndarray:
+    """Director in the polarization frame, `(..., 3)`, read from colours `(..., 3)`: `decode`, then `to_director`."""
+    return to_director(*decode(rgb), sign)
+
+
+def brightness(rgb: np.ndarray) -> np.ndarray:
+    """Brightness V, 0 to 1, of colours `(..., 3)`, uint8 or float in [0, 1]: V = 1 - gamma / 90."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)  # channel by channel: numpy is slow along a last axis of three
+    value = np.maximum(np.maximum(red, green), blue)
+    return value / 255 if rgb.dtype == np.uint8 else value
+
+
 def encode(director: np.ndarray) -> np.ndarray:
     """Fully saturated PIC colour of a director: the inverse of `decode`, whatever the director's head or branch.
 

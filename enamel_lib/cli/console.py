@@ -58,10 +58,10 @@ def read_picture(path: Path, scale: float) -> "np.ndarray":
 
 def predictor(model: str, engine: str) -> "Callable[[np.ndarray], np.ndarray]":
     """Load a model behind an engine: tiles -> hardness in GPa."""
+    from enamel_lib import inference
     from enamel_lib.indenter import network
-    from enamel_lib.inference import engines
 
-    return engines.make_predictor(network.load_indenter(model), engine=engine)
+    return inference.make_predictor(network.load_indenter(model), engine=engine)
 
 
 def progress() -> "Progress":

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from enamel_lib import images, models, paths, reference
+from enamel_lib import images, inference, models, paths, reference
 from enamel_lib.errors import EnamelError
 from enamel_lib.generators.keras import load_network
 from enamel_lib.generators.tf1 import client
 from enamel_lib.indenter import network
-from enamel_lib.inference import engines
 from enamel_lib.reproduce import report
 
 PACKAGES = (*report.RECORDED_PACKAGES, "papermill", "nbval", "jupyterlab")
@@ -67,7 +66,7 @@ def _models_and_engines() -> Iterator[Row]:
     tile = np.zeros((1, images.TILE, images.TILE, 3), np.uint8)
     for engine in ("keras", "openvino"):
         try:
-            predictor = engines.make_predictor(model, engine=engine)
+            predictor = inference.make_predictor(model, engine=engine)
             predictor(tile)
             yield f"engine {engine}", True, f"works, in {predictor.precision}"
         except EnamelError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from enamel_lib import checkpoints, models, paths
+from enamel_lib import checkpoints, inference, models, paths
 from enamel_lib.errors import ModelError, check_choice
 from enamel_lib.evolve import judges, search
 from enamel_lib.evolve.genetic import GeneticAlgorithm
@@ -18,7 +18,6 @@ from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.evolve.search import REACHED, SearchResult
 from enamel_lib.generators import loading, metrics
 from enamel_lib.indenter import network
-from enamel_lib.inference import engines
 
 
 def _genetic(protocol: str, latent_dim: int, target: float, *, seed: int, **settings: Any) -> GeneticAlgorithm:
@@ -117,7 +116,7 @@ def compare_shipped(path: Path, **settings: Any) -> dict[str, list[SearchResult]
     return compare(
         path,
         generator.generate,
-        judges.evaluator(engines.make_predictor(indenter)),
+        judges.evaluator(inference.make_predictor(indenter)),
         judges.error_gradient(generator.network, indenter, latent_dim=generator.latent_dim),
         latent_dim=generator.latent_dim,
         networks=shipped_networks(),

@@ -22,7 +22,7 @@ def averaged_director(image: np.ndarray) -> np.ndarray:
 
     It is the principal eigenvector of the mean dyad, on the branch of positive off-plane angles.
     """
-    directors = pic.to_director(*pic.decode(image)).reshape(-1, 3)
+    directors = pic.director(image).reshape(-1, 3)
     axis = np.linalg.eigh(directors.T @ directors)[1][:, -1]
     return np.broadcast_to(pic.encode(axis), image.shape).copy()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-    from enamel_lib.inference.engines import Predictor
+    from enamel_lib.inference import Predictor
 
 COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
@@ -51,7 +51,7 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     """
     found = []
     for tile in images.resize_all(pictures):
-        branches = [pic.to_director(*pic.decode(tile), sign) for sign in (1, -1)]
+        branches = [pic.director(tile, sign) for sign in (1, -1)]
         misorientation_deg = simulator.local_misorientation(branches[0], PIXEL_UM)  # the branches mirror each other
         region = np.full(misorientation_deg.shape, law.HEAD)
         for director in branches:
@@ -68,7 +68,7 @@ def without_depth(truth: "pd.DataFrame") -> np.ndarray:
 def misorientation(pictures: np.ndarray) -> np.ndarray:
     """Mean misorientation of neighbours 60 nm apart, `(N,)` degrees, of pictures each 12 um wide."""
     tiles = images.resize_all(pictures)
-    return np.array([simulator.local_misorientation(pic.to_director(*pic.decode(t)), PIXEL_UM).mean() for t in tiles])
+    return np.array([simulator.local_misorientation(pic.director(t), PIXEL_UM).mean() for t in tiles])
 
 
 def diversity(pictures: np.ndarray) -> float:

@@ -240,7 +240,5 @@ class GradientDescent(Search):
 def measures(pictures: np.ndarray) -> np.ndarray:
     """Mean brightness (0 to 1) and mean misorientation at a lag of a 64th of the side (degrees): `(N, 2)`."""
     lag = max(1, round(len(pictures[0]) / 64))
-    misorientation = [
-        microstructure.lag_misorientation(pic.to_director(*pic.decode(picture)), (lag,))[0] for picture in pictures
-    ]
-    return np.column_stack([pictures.max(axis=-1).mean(axis=(1, 2)) / 255, misorientation])
+    misorientation = [microstructure.lag_misorientation(pic.director(picture), (lag,))[0] for picture in pictures]
+    return np.column_stack([pic.brightness(pictures).mean(axis=(1, 2)), misorientation])

@@ -83,7 +83,7 @@ class Profile:
 def sample_angles(tiles: np.ndarray, *, sign: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Angles phi' in [-90, 90] and theta' in [0, 90] of the colours of tiles `(..., 3)`, by the sign of gamma."""
     scale = 255 if tiles.dtype == np.uint8 else 1
-    polarization = pic.to_director(*pic.decode(tiles / np.float32(scale)), sign)
+    polarization = pic.director(tiles / np.float32(scale), sign)
     x, y, z = np.moveaxis(pic.to_sample_frame(polarization), -1, 0)
     phi = np.degrees(np.arctan2(y, x))
     phi = np.where(np.abs(phi) > 90, phi - np.copysign(180, phi), phi)

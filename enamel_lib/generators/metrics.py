@@ -70,7 +70,7 @@ class Sample:
     def _pairs(self, lag: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Give the axes of pixels that are `lag` px apart, down and along the rows of each picture."""
         for picture in self.pictures:
-            director = pic.to_director(*pic.decode(picture))
+            director = pic.director(picture)
             yield director[lag:], director[:-lag]
             yield director[:, lag:], director[:, :-lag]
 

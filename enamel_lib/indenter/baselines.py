@@ -41,7 +41,7 @@ def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:
 
 
 def _statistics(tile: np.ndarray) -> dict[str, float]:
-    director = pic.to_director(*pic.decode(tile)).astype(np.float32)
+    director = pic.director(tile).astype(np.float32)
     x, y, z = np.moveaxis(director, -1, 0)
     _, spectrum = microstructure.radial_spectrum(tile, bins=8)
     row = {f"hue_{i}": v for i, v in enumerate(microstructure.hue_histogram(tile))}

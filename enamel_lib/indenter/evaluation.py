@@ -18,7 +18,7 @@ def predicted(rows: pd.DataFrame, tiles: np.ndarray, predictor: Callable[[np.nda
     tiles
         `(N, 200, 200, 3)`.
     predictor
-        From `engines.make_predictor`.
+        From `inference.make_predictor`.
     """
     ids, at = np.unique(rows["tile_id"], return_inverse=True)
     return rows.assign(predicted=predictor(tiles[ids])[at])

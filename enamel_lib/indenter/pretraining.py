@@ -122,7 +122,7 @@ def _fields(section: simulator.Section) -> np.ndarray:
 
 
 def _picture_measures(cell: np.ndarray) -> np.ndarray:
-    director = pic.to_director(*pic.decode(cell)).astype(np.float32)
+    director = pic.director(cell).astype(np.float32)
     return np.concatenate([microstructure.lag_misorientation(director), microstructure.value_quantiles(cell)])
 
 

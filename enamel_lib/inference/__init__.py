@@ -1,7 +1,7 @@
 """From pictures to numbers by one runtime: engines, and hardness maps small and huge.
 
 Whatever computes a trained network's outputs fast lives here, whichever network it is. Training, labels and what the
-numbers mean do not. A new engine is one file with a `Predictor` and one entry in `engines.ENGINES`.
+numbers mean do not. A new engine is one file with a `Predictor` and one entry in `base.ENGINES`.
 """
 
 import lazy_loader as lazy
@@ -9,13 +9,16 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submodules=[
-        "engines",
+        "base",
         "hardness_map",
+        "keras",
         "keras_to_openvino",
+        "openvino",
+        "runtime",
         "shared_windows",
     ],
     submod_attrs={
-        "engines": ["Predictor", "make_predictor"],
+        "base": ["Predictor", "make_predictor"],
         "hardness_map": ["HardnessMap", "grid_artefact", "raster", "window_means"],
     },
 )

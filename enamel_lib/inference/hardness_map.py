@@ -1,20 +1,18 @@
 """Hardness maps: the network's reading in a window that slides over a picture (Lew 2023, Fig. 4)."""
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import RegularGridInterpolator
 
 from enamel_lib import images
 from enamel_lib.errors import InputError
+from enamel_lib.inference.base import Predictor, Progress
 
-BLOCK = 16  # windows along each side of a block that shares its computation; more gains little and needs memory
 PERIOD = 8.0  # px; total stride of the network, where its pooling leaves a grid in the map (DOMAIN.md D9)
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,13 @@ class HardnessMap:
         numpy.ndarray
             `(M, N)` float32, GPa; NaN beyond the outermost centres.
         """
-        return _interpolated(_interpolated(self.hardness, self.rows, rows).T, self.cols, cols).T
+        grid, values, wanted = [self.rows, self.cols], self.hardness, [np.asarray(rows, float), np.asarray(cols, float)]
+        for axis in range(2):
+            if len(grid[axis]) == 1:  # a single line is a plane of no extent, which SciPy does not know
+                grid[axis] = grid[axis][0] + np.array([0, np.finfo(np.float32).eps])
+                values = np.repeat(values, 2, axis)
+        interpolate = RegularGridInterpolator(grid, values, bounds_error=False)
+        return interpolate(tuple(np.meshgrid(*wanted, indexing="ij", sparse=True))).astype(np.float32)
 
     def full(self) -> np.ndarray:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""
@@ -74,94 +78,44 @@ class HardnessMap:
 
 def raster(
     image: np.ndarray,
-    predictor: Callable[[np.ndarray], np.ndarray],
+    predictor: Predictor,
     *,
     stride: int = 1,
-    batch_size: int = 64,
-    share: bool = True,
+    centres: tuple[np.ndarray, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> HardnessMap:
-    """Slide the window over a picture and read the hardness in each.
-
-    Memory is that of the picture, the map and one batch or block.
+    """Slide the window over a picture and read the hardness in each place.
 
     Parameters
     ----------
     image
         `(H, W, 3)` uint8, or float in [0, 1], at the scale of the training tiles.
     predictor
-        From `engines.make_predictor`; or any function from `(N, 200, 200, 3)` to `(N,)`.
+        From `make_predictor`.
     stride
         Step between windows along both axes, px.
-    batch_size
-        Windows handed to the predictor at once. Does not change the result.
-    share
-        Compute only once what overlapping windows share, where the engine can (`predict_block`). The result is the
-        same to rounding; turn it off to check that.
+    centres
+        Rows and columns, rising, px: where windows have their centres instead, to the nearest whole pixel.
     progress
         Called with the windows done and their total.
 
     Raises
     ------
     InputError
-        If no window fits in the picture, or an argument makes no sense.
+        If no window fits in the picture, or a centre is too near its edge.
     """
-    if batch_size < 1:
-        raise InputError(f"batch size {batch_size} is not a whole number above 0")
-    size = getattr(predictor, "size", images.TILE)
-    view = images.windows(image, size, stride)
-    hardness = np.full(view.shape[:2], np.nan, np.float32)
-    step = math.lcm(stride, getattr(predictor, "block_step", None) or size)
-    # beyond a quarter of the window too little overlaps to be worth sharing
-    if share and step <= size // 4:
-        parts = _blocks(image, predictor, hardness, size, stride, step)
+    size = predictor.size
+    counts = images.windows(image, size, stride).shape[:2]
+    if centres is None:
+        starts = [np.arange(count) * stride for count in counts]
     else:
-        parts = _batches(view, predictor, hardness, batch_size)
-    done = 0
-    for count in parts:
-        done += count
-        if progress:
-            progress(done, hardness.size)
-    rows, cols = (np.arange(count) * float(stride) + size / 2 for count in hardness.shape)
-    return HardnessMap(hardness, rows, cols, image.shape[:2], stride, size)
-
-
-def _batches(view: np.ndarray, predictor: Callable, hardness: np.ndarray, batch_size: int) -> Iterator[int]:
-    """Fill in the map batch by batch; only one batch of windows is ever copied out of the view."""
-    for start in range(0, hardness.size, batch_size):
-        index = np.unravel_index(np.arange(start, min(start + batch_size, hardness.size)), hardness.shape)
-        hardness[index] = predictor(view[index])
-        yield len(index[0])
-
-
-def _blocks(
-    image: np.ndarray, predictor: Callable, hardness: np.ndarray, size: int, stride: int, step: int
-) -> Iterator[int]:
-    """Fill in the map block by block, each of windows a whole `step` apart, for every phase of that step in turn."""
-    phases = step // stride
-    # equal blocks; the last ones may reach beyond the picture, into black that no kept window sees
-    counts = [-(-count // phases) for count in hardness.shape]
-    shape = [-(-count // -(-count // BLOCK)) for count in counts]
-    for row in range(phases):
-        for col in range(phases):
-            lattice = hardness[row::phases, col::phases]
-            for top in range(0, lattice.shape[0], shape[0]):
-                for left in range(0, lattice.shape[1], shape[1]):
-                    corner = (row * stride + top * step, col * stride + left * step)
-                    part = lattice[top : top + shape[0], left : left + shape[1]]
-                    patch = _patch(image, corner, [size + step * (count - 1) for count in shape])
-                    part[:] = predictor.predict_block(patch, step)[: part.shape[0], : part.shape[1]]
-                    yield part.size
-
-
-def _patch(image: np.ndarray, corner: tuple[int, int], sides: list[int]) -> np.ndarray:
-    """Cut a patch; black where it leaves the picture."""
-    inside = image[corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]]
-    if inside.shape[:2] == tuple(sides):
-        return inside
-    patch = np.zeros((*sides, 3), image.dtype)
-    patch[: inside.shape[0], : inside.shape[1]] = inside
-    return patch
+        starts = [np.rint(np.asarray(places) - size / 2).astype(int) for places in centres]
+        if any(first[0] < 0 or first[-1] > side - size for first, side in zip(starts, image.shape, strict=False)):
+            raise InputError(f"a window of {size} px around some centre leaves the picture; keep {size // 2} px away")
+    hardness = predictor.slide(image, *starts, progress=progress)
+    rows, cols = (first + size / 2 for first in starts)
+    step = stride if centres is None else float(np.mean([np.diff(first).mean() for first in starts]))
+    return HardnessMap(hardness, rows, cols, image.shape[:2], step, size)
 
 
 def window_means(field: np.ndarray, *, stride: int = 1, window: int = images.TILE) -> np.ndarray:
@@ -230,15 +184,3 @@ def _peak_over_median(lines: np.ndarray, frequency: float) -> float:
     amplitude = np.sqrt((np.abs(np.fft.rfft(flat * np.hanning(count)[:, None], axis=0)) ** 2).mean(axis=1))
     peak = amplitude[np.abs(bins - frequency) <= 1.5 / count].max()
     return float(peak / np.median(amplitude[beside]))
-
-
-def _interpolated(values: np.ndarray, grid: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Interpolate linearly along axis 0, from an even grid to points; NaN outside the grid."""
-    points = np.asarray(points, float)
-    position = np.interp(points, grid, np.arange(len(grid)))
-    below = np.minimum(position.astype(int), max(len(grid) - 2, 0))
-    above = np.minimum(below + 1, len(grid) - 1)
-    weight = (position - below)[:, None].astype(np.float32)
-    mixed = values[below] * (1 - weight) + values[above] * weight
-    mixed[(points < grid[0]) | (points > grid[-1])] = np.nan
-    return mixed

@@ -37,7 +37,7 @@ def tile_graphs(model: keras.Model, batch: int, dtype: type, *, split: bool = Fa
 
 
 def block_graphs(
-    model: keras.Model, shape: tuple[int, int], step: int, dtype: type, *, split: bool = False
+    model: keras.Model, counts: tuple[int, int], sides: tuple[int, int], dtype: type, *, split: bool = False
 ) -> list[ov.Model]:
     """Translate the network for a grid of overlapping windows, sharing what they have in common (`shared_windows`).
 
@@ -45,17 +45,18 @@ def block_graphs(
     ----------
     model, dtype, split
         As for `tile_graphs`.
-    shape
+    counts
         Windows along the rows and along the columns of the patch.
-    step
-        Distance between windows, px; a multiple of `total_stride(model)`.
+    sides
+        Height and width of the patch, px.
 
     Returns
     -------
     list of openvino.Model
-        One or two, to be run one after the other: from one patch
-        `(1, size + step * (shape[0] - 1), size + step * (shape[1] - 1), 3)` to `(shape[0] * shape[1], 1)` float32,
-        in row-major order of the windows.
+        One or two, to be run one after the other. Inputs are one patch `(1, *sides, 3)`, or what the graph before
+        gives, and then the first rows `(counts[0],)` and the first columns `(counts[1],)` of the windows in it,
+        int64, multiples of `total_stride(model)`. Output is `(counts[0] * counts[1], 1)` float32, in row-major
+        order of the windows.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def block_graphs(
         If a layer has no translation, or sees the whole of a window.
     """
     size = model.input_shape[1]
-    axes = tuple(Axis(count, size, 0, 0, step) for count in shape)
-    parameter, pixels = _pixels((1, *(size + step * (count - 1) for count in shape), 3), dtype)
+    axes = tuple(Axis(count, size, 0, 0, 1, op.parameter([count], np.int64)) for count in counts)
+    parameter, pixels = _pixels((1, *sides, 3), dtype)
     return _translate(model, parameter, Regions({(MIDDLE, MIDDLE): pixels}, axes), split)
 
 
@@ -91,6 +92,7 @@ def _pixels(shape: tuple[int, ...], dtype: type) -> tuple[ov.Node, Node]:
 
 def _translate(model: keras.Model, parameter: ov.Node, pixels: Node | Regions, split: bool) -> list[ov.Model]:
     """Follow the layers from the input to the output."""
+    starts = [axis.starts for axis in pixels.axes] if isinstance(pixels, Regions) else []
     graphs, parameters, made = [], [parameter], {id(model.inputs[0]): pixels}
     cut = _cut(model) if split else None
     for layer in model.layers:
@@ -100,11 +102,11 @@ def _translate(model: keras.Model, parameter: ov.Node, pixels: Node | Regions, s
         if layer is cut:
             parts = value.parts if isinstance(value, Regions) else {None: value}
             inputs = {spans: op.parameter(list(part.shape), np.float32) for spans, part in parts.items()}
-            graphs.append(ov.Model(list(parts.values()), parameters))
+            graphs.append(ov.Model(list(parts.values()), [*parameters, *starts]))
             parameters = list(inputs.values())
             value = Regions(inputs, value.axes) if isinstance(value, Regions) else inputs[None]
         made[id(layer.output)] = value
-    return [*graphs, ov.Model([made[id(model.outputs[0])]], parameters)]
+    return [*graphs, ov.Model([made[id(model.outputs[0])]], [*parameters, *starts])]
 
 
 def _cut(model: keras.Model) -> layers.Layer | None:

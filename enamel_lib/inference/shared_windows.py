@@ -14,7 +14,7 @@ indenter at a stride of 8 px a window costs about a sixth of the arithmetic.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -35,7 +35,8 @@ class Axis:
     size: int  # side of a window
     begin: int  # length of the span that feels the window's near edge
     end: int  # the same of its far edge
-    step: int  # distance between windows
+    stride: int  # pixels of the patch to one of the layer
+    starts: Node  # `(count,)` int64, an input of the graph: where windows begin, in pixels of the patch
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Regions:
                 raise EngineError(f"layer {name!r} sees the whole of a window, so windows have nothing to share")
             reach = stride * (begin - 1) - before + width if begin else 0
             rest = stride * (size - end) - before if end else old.size
-            new = Axis(old.count, size, begin, end, old.step // stride)
+            new = replace(old, size=size, begin=begin, end=end, stride=old.stride * stride)
             regions = regions.recut(dim, new, (0, reach), (stride * begin - before - old.begin, 0), (rest, old.size))
             padding.append((before, after))
         parts = {}
@@ -88,7 +89,7 @@ class Regions:
     def plus(self, other: Self) -> Self:
         """Add another layer's output of the same size; its spans may be wider or narrower."""
         axes = tuple(
-            Axis(a.count, a.size, max(a.begin, b.begin), max(a.end, b.end), a.step)
+            replace(a, begin=max(a.begin, b.begin), end=max(a.end, b.end))
             for a, b in zip(self.axes, other.axes, strict=True)
         )
         first, second = self.grown(axes), other.grown(axes)
@@ -154,7 +155,8 @@ def _span(line: dict[int, Node], axis: Axis, dim: int, start: int, stop: int) ->
 
 def _from_middle(middle: Node, axis: Axis, dim: int, offset: int, length: int) -> Node:
     """Copy the same stretch of every window out of the middle span, which all windows share."""
-    index = axis.step * np.arange(axis.count)[:, None] + offset + np.arange(length)
+    begin = op.unsqueeze(op.divide(axis.starts, np.int64(axis.stride)), np.int64(1))
+    index = op.add(begin, offset + np.arange(length)[None])
     batch, channels, height, width = middle.shape
     picked = op.gather(middle, index, np.int64(2 + dim))
     if dim == 0:  # the windows' rows come before the columns in the batch

@@ -59,7 +59,7 @@ def likeness(real: np.ndarray, simulated: np.ndarray, pixel_size_um: float) -> F
     scale_bar(axes[1], simulated.shape[1], pixel_size_um)
     axes = measures.subplots(3, 1)
     for name, rgb, style in (("real", real, "o-"), ("simulated", simulated, "s--")):
-        lags = microstructure.lag_misorientation(pic.to_director(*pic.decode(rgb)))
+        lags = microstructure.lag_misorientation(pic.director(rgb))
         axes[0].semilogx(microstructure.LAGS_PX, lags, style, base=2, label=name, ms=4)
         edges = np.linspace(-90, 90, microstructure.HUE_BINS + 1)
         axes[1].stairs(microstructure.hue_histogram(rgb), edges, label=name, lw=1.5)

@@ -38,7 +38,7 @@ def _averages(pictures: np.ndarray) -> tuple[np.ndarray, ...]:
         (
             microstructure.hue_histogram(picture),
             microstructure.radial_spectrum(picture)[1],
-            microstructure.lag_misorientation(pic.to_director(*pic.decode(picture)), lags),
+            microstructure.lag_misorientation(pic.director(picture), lags),
         )
         for picture in pictures
     ]

@@ -25,13 +25,13 @@ for path in sorted(Path(sys.argv[1]).glob("*.png")):
 
 def evolving() -> Iterator[tuple[str, float, str, str]]:
     """Seconds per generation of the published genetic algorithm and of ours, and for 250 generations of one target."""
+    from enamel_lib import inference
     from enamel_lib.evolve import genetic, judges
     from enamel_lib.generators import loading
     from enamel_lib.indenter import network
-    from enamel_lib.inference import engines
 
     generator = loading.load_generator()
-    evaluate = judges.evaluator(engines.make_predictor(network.load_indenter()))
+    evaluate = judges.evaluator(inference.make_predictor(network.load_indenter()))
     published = _published(generator)
 
     ticks = []

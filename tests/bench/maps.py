@@ -40,9 +40,9 @@ def main() -> None:
 
 def mapping() -> Iterator[Row]:
     """Windows per second of the authors' way, of batched Keras and of the default engine; share of the matrix peak."""
-    from enamel_lib import images
+    from enamel_lib import images, inference
     from enamel_lib.indenter import network
-    from enamel_lib.inference import engines, hardness_map, keras_to_openvino
+    from enamel_lib.inference import hardness_map, keras_to_openvino
 
     model = network.build_indenter()  # the weights do not matter for speed
     blocks = hardness_map.BLOCK
@@ -53,11 +53,11 @@ def mapping() -> Iterator[Row]:
 
     published = _per_second(lambda: model.predict(scaled, verbose=0))
     yield "map, authors' way", published, "windows/s", "one predict per window"
-    batched = engines.make_predictor(model, engine="keras", batch_size=len(tiles))
+    batched = inference.make_predictor(model, engine="keras", batch_size=len(tiles))
     reference = _per_second(lambda: batched(tiles)) * len(tiles)
     yield "map, batched Keras", reference, "windows/s", f"batches of {len(tiles)}, float32"
 
-    fast = engines.make_predictor(model, batch_size=len(tiles))
+    fast = inference.make_predictor(model, batch_size=len(tiles))
     name = f"{fast.engine}, {fast.precision}"
     single = _per_second(lambda: fast(tiles)) * len(tiles)
     yield "map, default engine, nothing shared", single, "windows/s", name

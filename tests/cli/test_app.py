@@ -12,7 +12,7 @@ from PIL import Image
 from enamel_lib import inference, paths, simulate
 from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
-from enamel_lib.evolve import operators
+from enamel_lib.evolve import protocols
 from enamel_lib.reproduce import notebooks
 
 
@@ -20,11 +20,16 @@ from enamel_lib.reproduce import notebooks
 def quick_predictor(monkeypatch):
     """A predictor that needs no network: hardness is 2 GPa and what the window's mean brightness adds."""
 
-    def predict(tiles):
-        return 2 + np.asarray(tiles, np.float32).mean(axis=(1, 2, 3)) / 255
+    class Brightness(inference.Predictor):
+        engine, size, batch_size, weights_sha256 = "brightness", 200, 64, "none"
 
-    predict.engine, predict.precision, predict.weights_sha256 = "brightness", "float32", "none"
-    monkeypatch.setattr(console, "predictor", lambda model, engine: predict)
+        def __init__(self):
+            pass
+
+        def _predict(self, batch):
+            return 2 + np.asarray(batch, np.float32).mean(axis=(1, 2, 3)) / 255
+
+    monkeypatch.setattr(console, "predictor", lambda model, engine: Brightness())
 
 
 @pytest.fixture
@@ -145,9 +150,9 @@ def test_unknown_profile_is_refused(enamel):
 CHOICES = [
     ("simulate", "world", simulate.WORLDS),
     ("train", "split", curation.PROTOCOLS),
-    ("map", "engine", inference.engines.ENGINES),
-    ("predict", "engine", inference.engines.ENGINES),
-    ("evolve", "protocol", operators.PROTOCOLS),
+    ("map", "engine", inference.base.ENGINES),
+    ("predict", "engine", inference.base.ENGINES),
+    ("evolve", "protocol", protocols.PROTOCOLS),
     ("reproduce", "profile", [path.stem for path in notebooks.PROFILES.glob("*.yml")]),
 ]
 

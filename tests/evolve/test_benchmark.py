@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from enamel_lib import paths
+from enamel_lib import inference, paths
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.evolve import benchmark, genetic, judges
 from enamel_lib.evolve import search as searches
 from enamel_lib.generators import loading
 from enamel_lib.indenter import network
-from enamel_lib.inference import engines
 from tests.evolve.test_genetic import LATENT, evaluate, generate
 from tests.evolve.test_search import gradient
 
@@ -162,5 +161,5 @@ def test_the_shipped_evolutions_are_those_of_the_shipped_networks():
     stored = paths.SEARCHES / "fig5.npz"
     histories = genetic.evolve(None, None, targets, latent_dim=generator.latent_dim, checkpoint=stored)
     pictures = generator.generate(np.stack([history.best_code for history in histories]))
-    read = judges.evaluator(engines.make_predictor(network.load_indenter()))(pictures)
+    read = judges.evaluator(inference.make_predictor(network.load_indenter()))(pictures)
     np.testing.assert_allclose(read, [history.best_hardness for history in histories], atol=0.02)

@@ -19,7 +19,7 @@ def colours(image):
 
 
 def misorientation(image):
-    return microstructure.lag_misorientation(pic.to_director(*pic.decode(image)), (1,))[0]
+    return microstructure.lag_misorientation(pic.director(image), (1,))[0]
 
 
 @pytest.mark.parametrize("make", controls.FIXED.values())

@@ -36,7 +36,7 @@ def test_black_and_white_lie_where_the_paper_put_them():
 def test_both_branches_are_the_two_candidates():
     rgb = coloured([20, -50], [40, 70])
     for sign in (1, -1):
-        expected = pic.to_sample_frame(pic.to_director(*pic.decode(rgb), sign))
+        expected = pic.to_sample_frame(pic.director(rgb, sign))
         phi, theta = np.radians(orientation.sample_angles(rgb, sign=sign))
         found = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], -1)
         folded = found * [-1, -1, 1]  # phi and phi + 180 are one, as in the paper

@@ -33,7 +33,7 @@ def test_cells_hold_what_their_pixels_have(pretraining_set, sections):
         assert measured[name] == pytest.approx((section.region[at] == number).mean(), abs=1e-6)
     assert measured["misorientation_0"] == pytest.approx((section.misorientation[at] < 2).mean(), abs=1e-6)
     assert measured["dyad_xx"] == pytest.approx((section.director[at][..., 0] ** 2).mean(), rel=1e-5)
-    shown = pic.to_director(*pic.decode(section.rgb[at]))
+    shown = pic.director(section.rgb[at])
     assert measured["lag_4"] == pytest.approx(microstructure.lag_misorientation(shown, (4,))[0], rel=1e-4)
     assert measured["value_0"] == pytest.approx(microstructure.value_quantiles(section.rgb[at])[0], rel=1e-6)
 

@@ -6,35 +6,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enamel_lib.errors import InputError
-from enamel_lib.inference import hardness_map
+from enamel_lib.inference import Predictor, hardness_map
 from enamel_lib.inference.hardness_map import HardnessMap, raster
 
 SIZE = 24
 
 
-class Mean:
+class Mean(Predictor):
     """A stand-in for the network: the mean of the window, weighted so that its parts tell apart."""
 
     size = SIZE
     weights = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
 
-    def __init__(self):
-        self.batches = []
+    def __init__(self, batch_size=64):
+        self.batch_size = batch_size
 
-    def __call__(self, tiles):
-        self.batches.append(len(tiles))
-        return np.tensordot(tiles, self.weights, 3).astype(np.float32)
+    def _predict(self, batch):
+        return np.tensordot(batch, self.weights, 3).astype(np.float32)
 
 
-class Blocks(Mean):
-    """The same with whole blocks, at steps that are multiples of 3 px."""
+class Plain(Mean):
+    """The unweighted mean of windows of the indenter's size."""
 
-    block_step = 3
+    size = 200
 
-    def predict_block(self, patch, step):
-        self.batches.append(patch.shape)
-        view = np.lib.stride_tricks.sliding_window_view(patch, (SIZE, SIZE, 3))[::step, ::step, 0]
-        return np.tensordot(view, self.weights, 3).astype(np.float32)
+    def _predict(self, batch):
+        return batch.mean(axis=(1, 2, 3), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,7 @@ def by_hand(picture, stride):
 @pytest.mark.parametrize("stride", [1, 5, 1000])
 @pytest.mark.parametrize("batch_size", [1, 7, 10_000])
 def test_every_window_at_any_stride_and_batch(picture, stride, batch_size):
-    made = raster(picture, Mean(), stride=stride, batch_size=batch_size)
+    made = raster(picture, Mean(batch_size), stride=stride)
     np.testing.assert_allclose(made.hardness, by_hand(picture, stride), rtol=1e-5)
     assert made.hardness.dtype == np.float32
     np.testing.assert_array_equal(made.rows, np.arange(0, 61 - SIZE + 1, stride) + SIZE / 2)
@@ -58,29 +55,20 @@ def test_every_window_at_any_stride_and_batch(picture, stride, batch_size):
     assert (made.image_shape, made.stride, made.window) == ((61, 90), stride, SIZE)
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3, 6])
-@pytest.mark.parametrize("block", [1, 4, 16])
-def test_blocks_cover_every_window_once(picture, stride, block, monkeypatch):
-    monkeypatch.setattr(hardness_map, "BLOCK", block)
-    predictor = Blocks()
-    made = raster(picture, predictor, stride=stride)
-    np.testing.assert_allclose(made.hardness, by_hand(picture, stride), rtol=1e-5)
-    assert len(set(predictor.batches)) == 1  # one shape, so that one graph is compiled
-    assert len(predictor.batches[0]) == 3
+def test_windows_at_given_centres(picture):
+    rows, cols = np.array([12.0, 13.6, 30.4]), np.array([20.2, 77.9])
+    made = raster(picture, Mean(), centres=(rows, cols))
+    np.testing.assert_array_equal(made.rows, [12, 14, 30])
+    np.testing.assert_array_equal(made.cols, [20, 78])
+    full = by_hand(picture, 1)
+    np.testing.assert_allclose(made.hardness, full[np.ix_([0, 2, 18], [8, 66])], rtol=1e-5)
+    with pytest.raises(InputError, match="leaves the picture"):
+        raster(picture, Mean(), centres=(rows, cols + 1))
 
 
-def test_sharing_is_left_where_it_cannot_pay(picture):
-    for options in ({"stride": 8}, {"stride": 3, "share": False}):  # 8 and 3 meet at 24, a whole window
-        predictor = Blocks()
-        made = raster(picture, predictor, **options)
-        np.testing.assert_allclose(made.hardness, by_hand(picture, options["stride"]), rtol=1e-5)
-        assert all(isinstance(batch, int) for batch in predictor.batches)
-
-
-@pytest.mark.parametrize("predictor", [Mean(), Blocks()])
-def test_progress_ends_at_the_total(picture, predictor):
+def test_progress_ends_at_the_total(picture):
     calls = []
-    made = raster(picture, predictor, stride=3, batch_size=50, progress=lambda *call: calls.append(call))
+    made = raster(picture, Mean(50), stride=3, progress=lambda *call: calls.append(call))
     assert calls[-1] == (made.hardness.size, made.hardness.size)
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})
 
@@ -88,7 +76,7 @@ def test_progress_ends_at_the_total(picture, predictor):
 def test_memory_is_that_of_one_batch():
     picture = np.zeros((200, 300, 3), np.uint8)
     tracemalloc.start()
-    raster(picture, lambda tiles: np.zeros(len(tiles), np.float32), batch_size=4)
+    raster(picture, Plain(4))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * 200 * 200 * 3 * 2 + 100_000  # all windows would be 12 MB
@@ -97,8 +85,6 @@ def test_memory_is_that_of_one_batch():
 def test_refusals(picture):
     with pytest.raises(InputError, match="smaller than the window"):
         raster(picture[:10], Mean())
-    with pytest.raises(InputError, match="batch size"):
-        raster(picture, Mean(), batch_size=0)
     with pytest.raises(InputError, match="stride"):
         raster(picture, Mean(), stride=0)
 
@@ -162,14 +148,14 @@ def test_a_grid_too_fine_to_see_is_not_measured():
 def test_window_means_lie_on_the_grid_of_the_raster():
     rng = np.random.default_rng(5)
     image = rng.integers(0, 256, (230, 260, 3), dtype=np.uint8)
-    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    mapped = hardness_map.raster(image, Plain(), stride=10)
     means = hardness_map.window_means(image.mean(axis=-1), stride=10)
     np.testing.assert_allclose(means, mapped.hardness, rtol=1e-5)
 
 
 def test_a_rescaled_map_reads_the_same_at_rescaled_places():
     image = np.random.default_rng(6).integers(0, 256, (240, 260, 3), dtype=np.uint8)
-    mapped = hardness_map.raster(image, lambda tiles: tiles.mean(axis=(1, 2, 3)), stride=10)
+    mapped = hardness_map.raster(image, Plain(), stride=10)
     half = mapped.rescaled(0.5)
     assert half.image_shape == (120, 130)
     np.testing.assert_allclose(half.at(half.rows, half.cols), mapped.hardness, rtol=1e-6)

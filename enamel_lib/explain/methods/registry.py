@@ -14,7 +14,6 @@ import numpy as np
 from enamel_lib import gradients, images
 from enamel_lib.errors import check_choice
 from enamel_lib.explain.methods import gradient, integrated_gradients, smooth_gradient
-from enamel_lib.inference.engines import check_pixels
 
 METHODS = {
     "gradient": gradient.attribute,
@@ -49,8 +48,7 @@ def attribution(model: keras.Model, tiles: np.ndarray, *, method: str = "gradien
         If the method is unknown or the tiles do not fit the network.
     """
     check_choice("saliency method", method, METHODS)
-    tiles = check_pixels(tiles, (None, *model.input_shape[1:]))
-    tiles = images.to_float(tiles) if tiles.dtype == np.uint8 else tiles
+    tiles = images.to_float(images.check_pixels(tiles, (None, *model.input_shape[1:])))
     return METHODS[method](_gradient_function(model), tiles, **settings)
 
 

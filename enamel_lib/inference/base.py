@@ -1,0 +1,172 @@
+"""What every inference engine offers: tiles, and windows that slide over a picture, to hardness."""
+
+import hashlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from enamel_lib import images
+from enamel_lib.errors import EngineError, InputError, check_choice
+
+if TYPE_CHECKING:
+    import keras
+
+ENGINES = {  # a `Predictor` each, made from a Keras network and a batch size
+    "keras": "enamel_lib.inference.keras:KerasPredictor",
+    "openvino": "enamel_lib.inference.openvino:OpenVinoPredictor",
+}
+Engine = StrEnum("Engine", ["auto", *ENGINES])  # choices of the command line
+
+Progress = Callable[[int, int], None]
+Place = tuple[np.ndarray, np.ndarray]
+
+
+class Predictor(ABC):
+    """Tiles to hardness. After further training of the model, make a new one.
+
+    Attributes
+    ----------
+    engine
+        Its name in `ENGINES`.
+    precision
+        Of the arithmetic: "float32" or "bfloat16".
+    size
+        Side of a tile, px.
+    batch_size
+        Tiles per call of the network at most.
+    weights_sha256
+        Of all weights in order, as float32; the same in whichever file they are kept.
+    """
+
+    engine: str
+    precision = "float32"
+
+    def __init__(self, model: "keras.Model", batch_size: int) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size} is not a whole number above 0")
+        self._model = model
+        self.size = model.input_shape[1]
+        self.batch_size = batch_size
+        self.weights_sha256 = _weights_sha256(model)
+
+    def __call__(self, tiles: np.ndarray) -> np.ndarray:
+        """Predict the hardness of tiles.
+
+        Parameters
+        ----------
+        tiles
+            `(N, size, size, 3)` uint8, or float in [0, 1].
+
+        Returns
+        -------
+        numpy.ndarray
+            `(N,)` float32, GPa.
+        """
+        tiles = images.check_pixels(tiles, (None, self.size, self.size, 3))
+        hardness = np.empty(len(tiles), np.float32)
+        for start in range(0, len(tiles), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            hardness[batch] = self._predict(tiles[batch])
+        return hardness
+
+    def slide(
+        self, image: np.ndarray, rows: np.ndarray, cols: np.ndarray, *, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Predict the hardness of windows of a picture; memory is that of the picture and one batch or block.
+
+        Parameters
+        ----------
+        image
+            `(H, W, 3)` uint8, or float in [0, 1].
+        rows, cols
+            `(R,)` and `(C,)` int, rising: first row and first column of the windows, px.
+        progress
+            Called with the windows done and their total.
+
+        Returns
+        -------
+        numpy.ndarray
+            `(R, C)` float32, GPa.
+        """
+        image = images.check_pixels(image, (None, None, 3))
+        hardness = np.full((len(rows), len(cols)), np.nan, np.float32)
+        done = 0
+        for place, values in self._slide(image, rows, cols):
+            hardness[place] = values
+            done += values.size
+            if progress:
+                progress(done, hardness.size)
+        return hardness
+
+    def _slide(self, image: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> Iterator[tuple[Place, np.ndarray]]:
+        """Give places in the map and their hardness, part by part; an engine may do better than batch by batch."""
+        view, total = images.windows(image, self.size), len(rows) * len(cols)
+        for start in range(0, total, self.batch_size):
+            place = np.unravel_index(np.arange(start, min(start + self.batch_size, total)), (len(rows), len(cols)))
+            yield place, self._predict(view[rows[place[0]], cols[place[1]]])
+
+    @abstractmethod
+    def _predict(self, batch: np.ndarray) -> np.ndarray:
+        """Predict `batch_size` tiles, or the last few: uint8 or float32 in [0, 1]."""
+
+
+def make_predictor(model: "keras.Model", *, engine: str = "auto", batch_size: int = 16) -> Predictor:
+    """Put a network behind an inference engine.
+
+    Parameters
+    ----------
+    model
+        From `(N, size, size, 3)` float32 in [0, 1] to `(N, 1)` GPa.
+    engine
+        One of `ENGINES`, or "auto": OpenVINO where it is installed and knows all layers of the network.
+    batch_size
+        Tiles per call of the network, fixed so that it is compiled once.
+
+    Raises
+    ------
+    EngineError
+        If OpenVINO was asked for and cannot be used.
+    """
+    return make_engine(ENGINES, engine, model, batch_size)
+
+
+def make_engine(engines: Mapping[str, str], engine: str, *source: Any) -> Any:
+    """Make an object of the class that an engine's name stands for.
+
+    Parameters
+    ----------
+    engines
+        Class by name, as "package.module:Class"; it is imported only now.
+    engine
+        A name, or "auto": "openvino", or "keras" where that cannot be used.
+    source
+        What the class is made from.
+
+    Raises
+    ------
+    InputError
+        If there is no engine of that name.
+    EngineError
+        If it cannot be used here: not installed, no CPU plugin, a layer that it lacks.
+    """
+    if engine == "auto":
+        try:
+            return make_engine(engines, "openvino", *source)
+        except EngineError:
+            return make_engine(engines, "keras", *source)
+    check_choice("engine", engine, ["auto", *engines])
+    try:
+        return pkgutil.resolve_name(engines[engine])(*source)
+    except (ImportError, RuntimeError) as error:
+        raise EngineError(f"{engine} cannot be used here ({error}); choose the keras engine") from error
+
+
+def _weights_sha256(model: "keras.Model") -> str:
+    digest = hashlib.sha256()
+    for array in model.get_weights():
+        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()
