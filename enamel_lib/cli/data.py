@@ -1,13 +1,11 @@
 """Commands around data: simulate tiles, check the dataset, train on it."""
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from enamel_lib import paths
 from enamel_lib.cli import console
 
 commands = typer.Typer()
@@ -28,40 +26,12 @@ def simulate(
     force: console.Force = False,
 ) -> None:
     """Simulate PIC tiles (PNG) with their truth (.npz: director, hardness) and labels.csv."""
-    import numpy as np
-    import pandas as pd
-    from skimage import io
-
-    from enamel_lib.simulate import simulator
+    from enamel_lib.simulate import write_tiles
 
     console.refuse_overwriting(out / "labels.csv", force=force)
-    rows = []
-    with console.steps("simulating") as step, contextlib.ExitStack() as undo:  # a broken run takes its tiles with it
+    with console.steps("simulating") as step:
         seeds = range(seed, seed + count)
-        sections = simulator.sections((size, size), seeds, pixel_size_um=pixel_size, world=world)
-        for index, made in enumerate(sections):
-            picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
-            with paths.atomic(picture) as temporary:
-                io.imsave(temporary, made.rgb, check_contrast=False)
-            undo.callback(picture.unlink)
-            with paths.atomic(truth) as temporary:
-                np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)
-            undo.callback(truth.unlink)
-            rows.append(
-                {
-                    "image": picture.name,
-                    "seed": seed + index,
-                    "hardness_gpa": made.hardness.mean(),
-                    "hardness_centre_gpa": made.hardness[size // 2, size // 2],
-                    "depth": made.depth.mean(),
-                    "pixel_size_um": pixel_size,
-                    "world": world,
-                }
-            )
-            step(index + 1, count)
-        with paths.atomic(out / "labels.csv") as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.4g")
-        undo.pop_all()
+        write_tiles(out, seeds, size=size, pixel_size_um=pixel_size, world=world, progress=step)
     typer.echo(f"{count} simulated tiles in {out}")
 
 

@@ -10,10 +10,11 @@ import typer
 
 from enamel_lib import paths
 from enamel_lib.cli import console
+from enamel_lib.inference.base import Engine
 
 commands = typer.Typer()
 
-Engine = Annotated[str, typer.Option(help="What computes the network: auto, keras or openvino.")]
+Computing = Annotated[Engine, typer.Option("--engine", help="What computes the network.")]
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
 Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
 
@@ -23,7 +24,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures of at least 200 x 200 px.")],
     scale: Scale = 1.0,
     model: Weights = "default",
-    engine: Engine = "auto",
+    engine: Computing = Engine.auto,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print one hardness per picture: that of the 200-px window in its middle."""
@@ -36,7 +37,7 @@ def predict(
         picture = console.read_picture(path, scale)
         top, left = ((side - TILE) // 2 for side in picture.shape[:2])
         tile[:] = picture[top : top + TILE, left : left + TILE]
-    pairs = list(zip(images, console.predictor(model, engine)(tiles), strict=True))
+    pairs = list(zip(images, console.predictor(model, engine.value)(tiles), strict=True))
     if as_json:
         found = [{"image": str(path), "hardness_gpa": round(float(gpa), 4)} for path, gpa in pairs]
         typer.echo(json.dumps(found, indent=2))
@@ -52,7 +53,7 @@ def map_(
     scale: Scale = 1.0,
     stride: Annotated[int, typer.Option(min=1, help="Pixels between windows.")] = 1,
     model: Weights = "default",
-    engine: Engine = "auto",
+    engine: Computing = Engine.auto,
     pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
     force: console.Force = False,
 ) -> None:
@@ -72,7 +73,7 @@ def map_(
     targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
     console.refuse_overwriting(*targets, force=force)
     picture = console.read_picture(image, scale)
-    predictor = console.predictor(model, engine)
+    predictor = console.predictor(model, engine.value)
     start = time.monotonic()
     with console.steps("mapping") as step:
         made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
