@@ -9,7 +9,7 @@ import pytest
 import typer
 from PIL import Image
 
-from enamel_lib import paths, simulate
+from enamel_lib import inference, paths, simulate
 from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
 from enamel_lib.reproduce import notebooks
