@@ -5,6 +5,7 @@ directors, regions and rod size), which no picture shows whole. None of them see
 """
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,8 +19,18 @@ from threadpoolctl import threadpool_limits
 
 from enamel_lib import microstructure, pic
 from enamel_lib.errors import check_choice
+from enamel_lib.indenter.evaluation import r2
 
 REGRESSORS = ("mean", "linear", "trees")
+PICTURE, NOTHING, HIDDEN = "given the picture", "given nothing", "given what no\npicture shows"
+CONTENDERS = (  # name, what it is given, regressor, features, what it learns from
+    ("linear model, orientation statistics", PICTURE, "linear", "statistics", "label"),
+    ("trees, orientation statistics", PICTURE, "trees", "statistics", "label"),
+    ("always the mean", NOTHING, "mean", "statistics", "label"),
+    ("linear model, hidden variables", HIDDEN, "linear", "hidden", "label"),
+    ("trees, hidden variables", HIDDEN, "trees", "hidden", "label"),
+    ("trees, hidden variables, learning from the truth", HIDDEN, "trees", "hidden", "truth"),
+)
 
 
 def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:
@@ -82,3 +93,36 @@ def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.nd
     # on a thousand tiles two threads wait for each other longer than they work, and for minutes on a busy machine
     with threadpool_limits(1, user_api="openmp"):
         return trees.fit(features, labels, sample_weight=weights)
+
+
+def ranking(train: pd.DataFrame, scored: Mapping[str, pd.DataFrame], tiles: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Score the network and all `CONTENDERS` against the truth.
+
+    Parameters
+    ----------
+    train
+        Rows to learn from: `label`, `truth` (GPa), `weight` and `hidden_*`.
+    scored
+        Rows to predict, by name: `truth`, `map_id`, `hidden_*` and `predicted`, by the network.
+    tiles
+        `(N, 200, 200, 3)` uint8 of the rows, for `train` and for every name in `scored`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `predictor`, `given`, `tiles` (a name in `scored`), `r2`, `low` and `high` (95 %, maps resampled).
+    """
+    features = {
+        "statistics": {name: orientation_statistics(each) for name, each in tiles.items()},
+        "hidden": {name: rows.filter(like="hidden_") for name, rows in {"train": train, **scored}.items()},
+    }
+    weights = train["weight"].to_numpy()
+    predictions = [("network", PICTURE, {name: rows["predicted"] for name, rows in scored.items()})]
+    for predictor, given, regressor, kind, target in CONTENDERS:
+        fitted = fit(regressor, features[kind]["train"], train[target].to_numpy(), weights=weights)
+        predictions.append((predictor, given, {name: fitted.predict(features[kind][name]) for name in scored}))
+    return pd.DataFrame(
+        {"predictor": predictor, "given": given, "tiles": name, **r2(predicted, rows["truth"], rows["map_id"])}
+        for predictor, given, each in predictions
+        for (name, rows), predicted in zip(scored.items(), each.values(), strict=True)
+    )

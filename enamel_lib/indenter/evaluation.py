@@ -1,11 +1,15 @@
 """How well a predictor does: against labels as the paper scored it, and against the truth a simulator knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from enamel_lib import metrics
+
+# the audited split holds out few maps, and its dense layer saw neither part of them
+HELD_OUT = {"paper": ("test",), "audited": ("val", "test")}
 
 
 def predicted(rows: pd.DataFrame, tiles: np.ndarray, predictor: Callable[[np.ndarray], np.ndarray]) -> pd.DataFrame:
@@ -24,6 +28,94 @@ def predicted(rows: pd.DataFrame, tiles: np.ndarray, predictor: Callable[[np.nda
     return rows.assign(predicted=predictor(tiles[ids])[at])
 
 
+def held_out(
+    table: pd.DataFrame,
+    protocol: str,
+    tiles: np.ndarray,
+    predictor: Callable[[np.ndarray], np.ndarray],
+    *,
+    most: int,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Predict held-out rows of a split table, of at most so many distinct tiles drawn at random.
+
+    Parameters
+    ----------
+    table
+        From `curation.split` by the `protocol`, which decides what is held out (`HELD_OUT`).
+    tiles, predictor
+        See `predicted`.
+    """
+    rows = table[table["split"].isin(HELD_OUT[protocol])]
+    ids = np.random.default_rng(seed).permutation(rows["tile_id"].unique())[:most]
+    return predicted(rows[rows["tile_id"].isin(ids)], tiles, predictor)
+
+
+def r2(
+    predicted: ArrayLike, target: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None
+) -> dict[str, float]:
+    """R2 = 1 - mse / variance, with a 95 % interval by resampling `groups` (maps) whole.
+
+    Parameters
+    ----------
+    predicted, target
+        `(N,)`, GPa.
+    groups
+        `(N,)`, the group of every row; with fewer than two there is no interval.
+    weights
+        `(N,)`, 0 or more; all equal if None.
+
+    Returns
+    -------
+    dict
+        `r2`, `low` and `high`, NaN where undefined.
+    """
+    predicted, target = np.asarray(predicted), np.asarray(target)
+    weights = np.ones(len(target)) if weights is None else np.asarray(weights)
+
+    def score(rows: np.ndarray | slice) -> float:
+        return metrics.regression_scores(predicted[rows], target[rows], weights[rows])["r2"]
+
+    several = len(np.unique(np.asarray(groups))) > 1
+    low, high = metrics.bootstrap_interval(score, groups) if several else (np.nan, np.nan)
+    return {"r2": score(slice(None)), "low": low, "high": high}
+
+
+def leakage(tested: Mapping[str, pd.DataFrame], unseen: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """R2 of networks on the test rows of their own splits, against labels, and on new enamel, against the truth.
+
+    Parameters
+    ----------
+    tested
+        By split: `predicted`, `label`, `weight` and `map_id` of its test rows.
+    unseen
+        By split: `predicted` and `truth` of the same tiles of new enamel, each from a map of its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two rows for each split: `split`, `scored` (`own test split` or `new enamel`), `r2`, `low` and `high`.
+    """
+    rows = []
+    for split, own in tested.items():
+        new = unseen[split]
+        on_own = r2(own["predicted"], own["label"], own["map_id"], own["weight"])
+        rows.append({"split": split, "scored": "own test split", **on_own})
+        rows.append({"split": split, "scored": "new enamel", **r2(new["predicted"], new["truth"], np.arange(len(new)))})
+    return pd.DataFrame(rows)
+
+
+def gain(better: ArrayLike, other: ArrayLike, truth: ArrayLike) -> tuple[float, float]:
+    """95 % interval of how far the R2 of one prediction of new tiles is above that of another; tiles are resampled."""
+    better, other, truth = map(np.asarray, (better, other, truth))
+
+    def difference(rows: np.ndarray) -> float:
+        one, two = (metrics.regression_scores(each[rows], truth[rows])["r2"] for each in (better, other))
+        return one - two
+
+    return metrics.bootstrap_interval(difference, np.arange(len(truth)))
+
+
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Score predictions overall and per source, against labels and against the truth.
 
@@ -36,15 +128,15 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     scores
         Index `source` (`overall` last); columns `rows`, `tiles`, and against labels (rows as weighted) `mse`,
-        `mean_error`, `sd_error`, `r2`; against the truth (each tile once) `mse_truth` and `r2_truth`, R2 being
-        1 - mse / variance and NaN where the variance is 0.
+        `mean_error`, `sd_error`, `r2` and `pearson_r2`; against the truth (each tile once) `mse_truth` and `r2_truth`.
+        R2 is 1 - mse / variance and NaN where the variance is 0; `pearson_r2` is the square of the correlation.
     """
     groups = {**dict(tuple(rows.groupby("source", sort=True))), "overall": rows}
     records = {}
     for source, group in groups.items():
         label = metrics.regression_scores(group["predicted"], group["label"], group["weight"])
         record = {"rows": len(group), "tiles": group["tile_id"].nunique()}
-        record |= {key: label[key] for key in ("mse", "mean_error", "sd_error", "r2")}
+        record |= {key: label[key] for key in ("mse", "mean_error", "sd_error", "r2", "pearson_r2")}
         known = group[group["truth"].notna()].drop_duplicates("tile_id")
         if len(known):
             truth = metrics.regression_scores(known["predicted"], known["truth"])

@@ -1,27 +1,52 @@
-"""Figures of training: arrays in, `Figure` out; nothing is shown or saved here (see `report.save_figure`).
-
-Figures are made without pyplot, so that a notebook shows each one once and no state is left behind.
-"""
+"""Figures of training and of scores."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
-from scipy import stats
 
-from enamel_lib.plots.style import PAPER_GREY
+from enamel_lib.plots.style import COLOURS, HALF_INCH, MARKS, PAPER_GREY, letter, new_figure
 
 if TYPE_CHECKING:
     import keras
 
+MOST_POINTS = 25  # of one label; more are drawn as a violin instead of a stripe of points
+CENTRED = {"ha": "center", "va": "center", "size": 7.5}
+BOX = 0.8  # width of a box of the architecture; the next stands at 1
+FILLS = {"tile": "0.9", "convolution": "#cfe3f1", "residual": "#9cc5e3", "average": "#f5d9c5", "dense": "#eab48d"}
+
+
+def leakage(scores: pd.DataFrame) -> Figure:
+    """Draw the R2 of each network on its own test split and on new enamel: the order of the two is reversed.
+
+    Parameters
+    ----------
+    scores
+        `split` (that the network learnt from), `scored` (on what), `r2`, `low` and `high`.
+    """
+    figure = new_figure(2.5, width=HALF_INCH)
+    ax = figure.subplots()
+    places = list(dict.fromkeys(scores["scored"]))
+    for number, (name, rows) in enumerate(scores.groupby("split", sort=False)):
+        x = np.array([places.index(place) for place in rows["scored"]]) + 0.04 * (2 * number - 1)
+        ends = (rows["r2"] - rows["low"], rows["high"] - rows["r2"])
+        style = {"color": COLOURS[number], "marker": MARKS[number], "ms": 6, "capsize": 3}
+        ax.errorbar(x, rows["r2"], ends, label=f"{name} split", **style)
+        for at, value in zip(x, rows["r2"], strict=True):
+            ax.annotate(f"{value:.2f}", (at, value), (32 * number - 16, 0), textcoords="offset points", **CENTRED)
+    ax.set(xlim=(-0.4, len(places) - 0.6), ylabel="R²")
+    ax.set_xticks(range(len(places)), places)
+    ax.legend(title="network trained on the")
+    return figure
+
 
 def training_curves(
-    history: pd.DataFrame, dense_layers: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
+    history: pd.DataFrame, ridges: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
 ) -> Figure:
     """Fig. 2A for a network that learns structure, then hardness: what is left to learn, and the error of every ridge.
 
@@ -29,121 +54,144 @@ def training_curves(
     ----------
     history
         Of the structure: `stage`, `step`, `loss`, `val_mse` (in variances of what is learnt; 1 is to know nothing).
-    dense_layers
-        By split, how the ridge was judged (`probing.fit_dense_layer`): `strength`, `train_mse`, `left_out_mse`,
-        `left_out_se` (GPa^2), `chosen`.
+    ridges
+        By split, how its strength was chosen (`linear_probe.fit_dense_layer`): `strength`, `train_mse`,
+        `left_out_mse`, `left_out_se` (GPa^2), `chosen`.
     baselines
         By split: error in GPa^2 of always answering the mean.
     """
-    figure = Figure(figsize=(9, 2.8))
-    first, *others = figure.subplots(1, 1 + len(dense_layers))
+    figure = new_figure(2.4)
+    first, *others = figure.subplots(1, 1 + len(ridges))
     before = 0
     for stage, rows in history.groupby("stage"):
         steps = before + rows["step"]
-        first.plot(steps, rows["loss"], "C0", label="_" if stage else "training")
-        first.plot(steps, rows["val_mse"], "C1", label="_" if stage else "validation")
+        first.plot(steps, rows["loss"], COLOURS[0], label="_" if stage else "training")
+        first.plot(steps, rows["val_mse"], COLOURS[1], ls="-.", label="_" if stage else "validation")
         before = steps.iloc[-1]
         first.axvline(before, color="0.85", lw=1, zorder=0)
-    first.axhline(1, color=PAPER_GREY, ls="--", label="mean baseline")
-    first.set(title="structure", xlabel="step", ylabel="mean squared error (variances)", ylim=(0, None))
+    first.axhline(1, color=PAPER_GREY, ls="--", label="knowing nothing")
+    first.set(title="structure of sections", xlabel="step", ylabel="error (share of the variance)", ylim=(0, None))
     first.legend()
-    for ax, (name, judged) in zip(others, dense_layers.items(), strict=True):
-        ax.semilogx(judged["strength"], judged["train_mse"], "C0")
-        ax.errorbar(judged["strength"], judged["left_out_mse"], judged["left_out_se"], color="C1", capsize=2)
-        ax.axhline(baselines[name], color=PAPER_GREY, ls="--")
-        ax.axvline(judged["chosen"], color="black", ls=":", label="chosen")
+    for ax, (name, ridge) in zip(others, ridges.items(), strict=True):
+        ax.semilogx(ridge["strength"], ridge["train_mse"], color=COLOURS[0], marker=MARKS[0], label="fitted rows")
+        error = {"color": COLOURS[1], "marker": MARKS[1], "capsize": 2}
+        ax.errorbar(ridge["strength"], ridge["left_out_mse"], ridge["left_out_se"], label="rows left out", **error)
+        ax.axhline(baselines[name], color=PAPER_GREY, ls="--", label="always the mean")
+        ax.axvline(ridge["chosen"], color="black", ls=":", label="chosen")
         ax.set(title=f"hardness, {name} split", xlabel="strength of the ridge", ylim=(0, None))
     others[0].set_ylabel("mean squared error (GPa²)")
-    others[0].legend()
+    others[0].legend(loc="center left", frameon=True, framealpha=1, edgecolor="none")
+    letter(figure.axes)
     return figure
 
 
-def errors(predictions: Mapping[str, pd.DataFrame]) -> Figure:
-    """Fig. 2B and 2C: histogram of the errors, and predictions against labels with a 99 % band of the fit.
+def errors(predictions: Mapping[str, pd.DataFrame], scores: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Fig. 2B and 2C, a row of panels for each split: errors, and predictions against labels and truth.
 
     Parameters
     ----------
     predictions
-        By split: `label` and `predicted` (GPa) of the test rows.
+        By split: `source`, `label`, `predicted`, `truth` (GPa; NaN where unknown) and `weight` of the test rows.
+    scores
+        By split, what is written beside (`evaluation.scores`): `mean_error`, `sd_error`, `r2` and, where a truth is
+        known, `r2_truth`.
     """
-    figure = Figure(figsize=(8, 5.6))
-    grid = figure.subplots(2, len(predictions), squeeze=False)
-    for column, (name, rows) in enumerate(predictions.items()):
-        error = rows["predicted"] - rows["label"]
-        ax = grid[0, column]
-        sns.histplot(error, bins=60, ax=ax, stat="density", color="C0", lw=0)
-        ax.axvline(0, color="black", lw=0.8)
-        ax.set(title=f"{name} split: mean {error.mean():+.2f}, sd {error.std():.2f} GPa", xlabel="error (GPa)")
-        _correlation(grid[1, column], rows["label"].to_numpy(), rows["predicted"].to_numpy())
+    known = all(rows["truth"].notna().any() for rows in predictions.values())
+    figure = new_figure(2.25 * len(predictions))
+    grid = figure.subplots(len(predictions), 3 if known else 2, squeeze=False)
+    for (name, rows), axes in zip(predictions.items(), grid, strict=True):
+        score = scores[name]
+        error, bins = rows["predicted"] - rows["label"], np.linspace(-2, 2, 41)
+        axes[0].hist(error.clip(-2, 2), bins, weights=rows["weight"], density=True, color=COLOURS[0])
+        axes[0].axvline(0, color="black", lw=0.8)
+        title = f"{name} split: {score['mean_error']:+.2f} ± {score['sd_error']:.2f} GPa"
+        axes[0].set(title=title, xlabel="predicted − label (GPa)", ylabel="density")
+        _against(axes[1], rows, "label", score["r2"])
+        if known:
+            _against(axes[2], rows.drop_duplicates("tile_id"), "truth", score["r2_truth"])
+    grid[0, 1].legend(markerscale=1.5, handletextpad=0)
+    letter(figure.axes)
     return figure
 
 
-def _correlation(ax: Axes, label: np.ndarray, predicted: np.ndarray) -> None:
-    ax.plot(label, predicted, ".", ms=4, alpha=0.5, mec="none")
-    fit = stats.linregress(label, predicted)
-    x = np.linspace(label.min(), label.max(), 100)
-    spread = np.sqrt(np.sum((predicted - fit.intercept - fit.slope * label) ** 2) / (len(label) - 2))
-    half = np.sqrt(1 / len(label) + (x - label.mean()) ** 2 / np.sum((label - label.mean()) ** 2))
-    band = stats.t.ppf(0.995, len(label) - 2) * spread * half
-    ax.plot(x, fit.intercept + fit.slope * x, color="C1")
-    ax.fill_between(
-        x, fit.intercept + fit.slope * x - band, fit.intercept + fit.slope * x + band, color="C1", alpha=0.3
-    )
+def _against(ax: Axes, rows: pd.DataFrame, column: str, r2: float) -> None:
+    """Draw predictions against a column: points by source, and a violin where many rows share one value."""
+    crowded = rows.groupby(["source", column])["predicted"].transform("size") > MOST_POINTS
+    for number, (source, points) in enumerate(rows.groupby("source")):
+        colour = COLOURS[number]
+        alone = points[~crowded[points.index]]
+        style = {"ls": "", "marker": MARKS[number], "color": colour, "ms": 3, "alpha": 0.5, "mec": "none"}
+        ax.plot(alone[column], alone["predicted"], label=source, **style)
+        stripes = points[crowded[points.index]].groupby(column)["predicted"]
+        for value, stripe in stripes:
+            violin = ax.violinplot(stripe, [value], widths=0.5, showmedians=True)
+            for part in (*violin.pop("bodies"), *violin.values()):
+                part.set_color(colour)
+                part.set_linewidth(1)
+            ax.annotate(f"{len(stripe)} rows", (value + 0.3, stripe.min()), va="center", size=7.5)
     ax.axline((4, 4), slope=1, color="black", lw=0.8, ls=":")
-    ax.set(xlabel="label (GPa)", ylabel="predicted (GPa)", title=f"r² = {fit.rvalue**2:.3f}, fit with 99 % band")
+    ax.set(xlim=(1.8, 6.8), ylim=(1.8, 6.8), xticks=(2, 4, 6), yticks=(2, 4, 6), aspect="equal")
+    ax.set(xlabel=f"{column} (GPa)", ylabel="predicted (GPa)", title=f"R² = {r2:.2f} against {column}")
 
 
-def scores(table: pd.DataFrame, *, value: str, group: str, label: str) -> Figure:
-    """Bars of one score for each predictor.
+def scores(table: pd.DataFrame, *, highlight: str) -> Figure:
+    """Scores of predictors with their intervals, in groups of what each is given.
 
     Parameters
     ----------
     table
-        `predictor`, and the columns named by `value` and `group` (one colour each).
-    label
-        Of the score's axis.
+        `predictor`, `given` (the group), `tiles` (one mark for each), `r2`, `low` and `high`, in the order drawn.
+    highlight
+        The predictor that all others are held against.
     """
-    figure = Figure(figsize=(7.5, 2.8))
+    names = list(dict.fromkeys(table["predictor"]))
+    figure = new_figure(0.34 * len(names) + 0.6)
     ax = figure.subplots()
-    sns.barplot(table, y="predictor", x=value, hue=group, ax=ax, orient="h")
+    for number, (tiles, rows) in enumerate(table.groupby("tiles", sort=False)):
+        y = np.array([names.index(name) for name in rows["predictor"]]) + 0.16 * (2 * number - 1)
+        ends = (rows["r2"] - rows["low"], rows["high"] - rows["r2"])
+        style = {"color": COLOURS[number], "marker": MARKS[number], "ls": "", "capsize": 2, "ms": 5}
+        ax.errorbar(rows["r2"], y, xerr=ends, label=f"{tiles} tiles", **style)
+    ax.axhspan(names.index(highlight) - 0.45, names.index(highlight) + 0.45, color=COLOURS[4], alpha=0.25, lw=0)
     ax.axvline(0, color="black", lw=0.8)
-    ax.set(ylabel="", xlabel=label)
-    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
+    for given, rows in table.groupby("given", sort=False):
+        first, last = names.index(rows["predictor"].iloc[0]), names.index(rows["predictor"].iloc[-1])
+        ax.axhline(first - 0.5, color="0.85", lw=0.8)
+        ax.text(1.02, (first + last) / 2, given, transform=ax.get_yaxis_transform(), va="center", size=7.5)
+    ax.set(xlabel="R² against truth", ylim=(len(names) - 0.5, -0.5), xlim=(None, 1))
+    ax.set_yticks(range(len(names)), names)
+    ax.get_yticklabels()[names.index(highlight)].set_weight("bold")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 
 def architecture(model: "keras.Model") -> Figure:
-    """Fig. 2D: the residual network, one box per step with the size of what leaves it.
+    """Fig. 2D: the residual network from tile to hardness, a box for each layer that changes what the picture is.
 
-    Steps are read off the model: the first convolution, every residual addition, the pool and the dense layer.
+    Residual blocks of one size, read off the additions of the model, stand in one box.
     """
-    steps = [("tile", tuple(model.input_shape[1:]), "0.9")]
-    seen_convolution = False
+    steps = [("tile", tuple(model.input_shape[1:]))]
     for layer in model.layers:
-        kind, size = type(layer).__name__, tuple(layer.output.shape[1:])
-        if kind == "Conv2D" and not seen_convolution:
-            seen_convolution = True
-            steps.append(("conv", size, "#cfe3f1"))
-        elif kind == "Add":
-            steps.append(("residual\nblock", size, "#9cc5e3"))
-        elif kind == "AveragePooling2D":
-            steps.append(("average\npool 4", size, "#f5d9c5"))
-        elif kind == "Dense":
-            steps.append(("dense", size, "#eab48d"))
-    figure = Figure(figsize=(9, 1.9))
+        kind = {"Conv2D": "convolution", "Add": "residual", "AveragePooling2D": "average\npool", "Dense": "dense"}.get(
+            type(layer).__name__
+        )
+        if kind and not (kind == "convolution" and len(steps) > 1):  # of the convolutions, the one outside the blocks
+            steps.append((kind, tuple(layer.output.shape[1:])))
+    figure = new_figure(1.55)
     ax = figure.subplots()
-    for place, (name, size, colour) in enumerate(steps):
-        ax.add_patch(Rectangle((place - 0.4, 0), 0.8, 1, fc=colour, ec="black", lw=0.6))
-        ax.text(place, 0.5, name, ha="center", va="center", size=6.5)
-        ax.text(place, -0.12, "×".join(map(str, size)), ha="center", va="top", size=6, rotation=35)
+    arrow = {"arrowstyle": "-|>", "mutation_scale": 6, "lw": 0.8}
+    for place, ((kind, size), same) in enumerate(groupby(steps)):
+        count = len(list(same))
+        for start in place + np.arange(count) * BOX / count:
+            ax.add_patch(Rectangle((start, 0), BOX / count, 1, fc=FILLS[kind.split()[0]], ec="black", lw=0.8))
+            if kind == "residual":
+                ends = (start + 0.1 * BOX / count, 1.02), (start + 0.9 * BOX / count, 1.02)
+                ax.add_patch(FancyArrowPatch(*ends, connectionstyle="arc3,rad=-0.6", **arrow))
         if place:
-            arrow = FancyArrowPatch((place - 0.6, 0.5), (place - 0.4, 0.5), arrowstyle="-|>", mutation_scale=6, lw=0.6)
-            ax.add_patch(arrow)
-        if name.startswith("residual"):
-            ends = (place - 0.45, 1.0), (place + 0.42, 1.0)
-            skip = FancyArrowPatch(*ends, connectionstyle="arc3,rad=-0.5", arrowstyle="-|>", mutation_scale=6, lw=0.6)
-            ax.add_patch(skip)
-    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(-0.75, 1.5))
-    ax.set_title(f"{model.count_params():,} parameters; arcs are skip connections")
+            ax.add_patch(FancyArrowPatch((place + BOX - 1, 0.5), (place, 0.5), **arrow))
+        name = f"{count} residual\nblocks" if kind == "residual" else kind
+        ax.text(place + BOX / 2, 1.7, name, **CENTRED)
+        ax.text(place + BOX / 2, -0.3, "×".join(map(str, size)), **CENTRED)
+    ax.set(xlim=(-0.1, place + BOX + 0.1), ylim=(-0.5, 2.0))
     ax.set_axis_off()
     return figure

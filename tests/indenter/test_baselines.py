@@ -58,3 +58,15 @@ def test_trees_are_grown_by_one_thread(monkeypatch):
 def test_unknown_regressor():
     with pytest.raises(InputError, match="regressor 'forest' is unknown; choose from mean"):
         baselines.fit("forest", pd.DataFrame({"a": [1.0]}), np.ones(1))
+
+
+def test_the_network_is_ranked_among_all_contenders(unseen):
+    tiles, truth = unseen
+    known = truth.assign(label=truth["truth"], weight=1.0, predicted=truth["truth"])
+    sets = {"train": tiles[:30], "held out": tiles[30:36], "unseen": tiles[36:]}
+    scored = {"held out": known[30:36], "unseen": known[36:]}
+    table = baselines.ranking(known[:30], scored, sets)
+    assert len(table) == 2 * (1 + len(baselines.CONTENDERS))
+    assert table["r2"][:2].tolist() == [1, 1]  # the network, which was given the truth here
+    assert (table["r2"][2:] < 1).all()
+    assert set(table["tiles"]) == set(scored)

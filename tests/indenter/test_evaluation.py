@@ -44,3 +44,37 @@ def test_real_data_have_no_truth_to_score():
 
 def test_drawn_labels_set_a_floor():
     assert evaluation.best_possible_mse(ROWS) == pytest.approx((1 + 1 + 0.25) / 4)
+
+
+def test_held_out_rows_are_those_of_the_protocol_and_of_so_many_tiles():
+    rows = pd.concat(
+        [ROWS.assign(split=split, tile_id=ROWS["tile_id"] + 3 * i) for i, split in enumerate(("val", "test"))]
+    )
+    tiles = np.zeros((6, 4, 4, 3), np.uint8)
+    held_out = {name: evaluation.held_out(rows, name, tiles, brightness, most=9) for name in ("paper", "audited")}
+    assert set(held_out["paper"]["split"]) == {"test"}
+    assert set(held_out["audited"]["split"]) == {"val", "test"}
+    assert evaluation.held_out(rows, "audited", tiles, brightness, most=2)["tile_id"].nunique() == 2
+
+
+def test_r2_has_an_interval_if_there_are_groups_to_resample():
+    rng = np.random.default_rng(0)
+    target = rng.normal(4, 1, 60)
+    score = evaluation.r2(target + rng.normal(0, 0.5, 60), target, np.arange(60))
+    assert score["low"] < score["r2"] < score["high"] < 1
+    assert score["r2"] == pytest.approx(0.75, abs=0.1)
+    assert np.isnan(evaluation.r2(target, target, np.zeros(60))["low"])
+
+
+def test_a_leak_shows_as_a_better_score_of_a_worse_network():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"label": rng.normal(4, 1, 80), "weight": 1.0, "map_id": np.arange(80) // 4})
+    new = pd.DataFrame({"truth": rng.normal(4, 1, 80)})
+    noise = {"paper": (0.1, 0.8), "audited": (0.5, 0.5)}  # on its own test split, on new enamel
+    tested = {n: rows.assign(predicted=rows["label"] + rng.normal(0, own, 80)) for n, (own, _) in noise.items()}
+    unseen = {n: new.assign(predicted=new["truth"] + rng.normal(0, other, 80)) for n, (_, other) in noise.items()}
+    table = evaluation.leakage(tested, unseen).pivot(index="scored", columns="split", values="r2")
+    assert table.loc["own test split", "paper"] > table.loc["own test split", "audited"]
+    assert table.loc["new enamel", "paper"] < table.loc["new enamel", "audited"]
+    low, high = evaluation.gain(unseen["audited"]["predicted"], unseen["paper"]["predicted"], new["truth"])
+    assert 0 < low < high
