@@ -34,7 +34,7 @@ def test_stages_follow_each_other_and_every_split_shows_its_ridges():
         assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"] == [chosen]
 
 
-def tested(count, truth):
+def some_rows(count, truth):
     rng = np.random.default_rng(0)
     label = np.repeat([3.0, 4.0, 5.0], [count, 3, 4])
     rows = pd.DataFrame({"tile_id": np.arange(len(label)), "source": "noisy", "label": label, "weight": 1.0})
@@ -44,14 +44,14 @@ def tested(count, truth):
 def test_scores_in_the_figure_of_errors_are_those_given():
     """It once computed an r2 of its own, 0.812, where the text had 0.67."""
     score = {"mean_error": 0.1, "sd_error": 0.2, "r2": 0.67, "r2_truth": 0.84}
-    axes = training.errors({"audited": tested(40, truth=True)}, {"audited": score}).axes
+    axes = training.errors({"audited": some_rows(40, truth=True)}, {"audited": score}).axes
     titles = [ax.get_title(loc="left") for ax in axes]
     assert titles == ["audited split: +0.10 ± 0.20 GPa", "R² = 0.67 against label", "R² = 0.84 against truth"]
 
 
 def test_many_rows_of_one_label_are_a_violin_and_few_are_points():
     against = training.errors(
-        {"audited": tested(40, truth=False)}, {"audited": {"mean_error": 0, "sd_error": 0, "r2": 0}}
+        {"audited": some_rows(40, truth=False)}, {"audited": {"mean_error": 0, "sd_error": 0, "r2": 0}}
     )
     _, ax = against.axes  # no panel for a truth that nobody knows
     assert texts(ax)[0] == "40 rows"
