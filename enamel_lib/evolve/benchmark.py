@@ -215,6 +215,12 @@ def by_target(each: Sequence[SearchResult]) -> pd.DataFrame:
     )
 
 
+def success_by_target(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFrame:
+    """Share of the searches that reached their target, methods x targets."""
+    table = pd.DataFrame({method: by_target(each)["success"] for method, each in found.items()}).T
+    return table.rename_axis("target (GPa)", axis="columns")
+
+
 def against_chance(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFrame:
     """Which methods find faster than codes at random, target by target and seed by seed.
 

@@ -5,11 +5,15 @@ as orientations are averaged; two take the order away, as published and keeping 
 spectrum but no phases; one rotates all crystals together, which keeps every misorientation.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+import pandas as pd
 from skimage import color
 
 from enamel_lib import pic
 from enamel_lib.errors import InputError
+from enamel_lib.evolve import judges, search
 
 
 def averaged(image: np.ndarray) -> np.ndarray:
@@ -73,3 +77,88 @@ RANDOM = {
     "phase-randomized": phase_randomized,
     "hue-rotated": hue_rotated,
 }
+
+
+def draws(pictures: np.ndarray, count: int, *, seed: int) -> dict[str, np.ndarray]:
+    """What each control makes of pictures `(N, H, W, 3)`, and as "evolved" the pictures themselves.
+
+    Returns
+    -------
+    dict
+        Control -> `(N, n, H, W, 3)` uint8; n is `count` where chance plays a part, else 1.
+    """
+    made = {"evolved": pictures[:, None]}
+    made |= {name: np.stack([make(picture)[None] for picture in pictures]) for name, make in FIXED.items()}
+    seeds = range(seed, seed + count)
+    for name, make in RANDOM.items():
+        made[name] = np.stack([[make(picture, seed=each) for each in seeds] for picture in pictures])
+    return made
+
+
+def readings(made: Mapping[str, np.ndarray], targets: Sequence[float], evaluate: search.Evaluate) -> pd.DataFrame:
+    """Readings of all `draws` from designs of these targets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `control` and `target` (GPa), hardness by the `network` and by the `law` (GPa), `misorientation` (degrees).
+    """
+    tables = []
+    for name, each in made.items():
+        pictures = each.reshape(-1, *each.shape[2:])
+        columns = {"control": name, "target": np.repeat(targets, each.shape[1]), "network": evaluate(pictures)}
+        columns |= {"law": judges.law_hardness(pictures), "misorientation": judges.misorientation(pictures)}
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(readings: pd.DataFrame) -> pd.DataFrame:
+    """Hardness by the network, by control and target, GPa: `mean`, and `low` to `high`, which hold 95 % of the draws."""
+    groups = readings.groupby(["control", "target"], sort=False)["network"]
+    return pd.DataFrame({"mean": groups.mean(), "low": groups.quantile(0.025), "high": groups.quantile(0.975)})
+
+
+def scores(hardness: pd.DataFrame) -> pd.DataFrame:
+    """How far controls are from the targets of their designs, and what is left of the order of these.
+
+    Parameters
+    ----------
+    hardness
+        Targets x controls, GPa.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `distance` (mean, from the target, GPa) and `slope` (of hardness on target: 1 for the designs, 0 for a control
+        that has forgotten its design), by control.
+    """
+    distance = hardness.sub(hardness.index, axis=0).abs().mean()
+    return pd.DataFrame({"distance": distance, "slope": np.polyfit(hardness.index, hardness, 1)[0]})
+
+
+def change(readings: pd.DataFrame) -> pd.DataFrame:
+    """`readings` of random controls, less those of their designs."""
+    columns = ["network", "law", "misorientation"]
+    before = readings[readings["control"] == "evolved"].set_index("target")[columns]
+    changed = readings[readings["control"].isin(RANDOM)].copy()
+    changed[columns] -= before.loc[changed["target"]].to_numpy()
+    return changed
+
+
+def left_over(change: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Mean changes by control, and what the network changes beyond the law.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `misorientation`, `network`, `law`, `left over`, and the 95 % interval of this, `low` to `high`, from 2,000
+        resamples of whole designs.
+    """
+    change = change.assign(**{"left over": change["network"] - change["law"]})
+    means = change.groupby(["control", "target"], sort=False).mean()
+    count, found = change["target"].nunique(), {}
+    pick = np.random.default_rng(seed).integers(count, size=(2000, count))
+    for name, each in means.groupby(level="control", sort=False):
+        low, high = np.quantile(each["left over"].to_numpy()[pick].mean(axis=1), [0.025, 0.975])
+        found[name] = each.mean().to_dict() | {"low": low, "high": high}
+    return pd.DataFrame(found).T

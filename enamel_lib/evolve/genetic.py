@@ -96,6 +96,24 @@ class History:
         return pd.DataFrame(table)
 
 
+def finals(histories: Sequence[History]) -> "pd.DataFrame":
+    """Final designs by target: `hardness` and `error` (GPa), `generations`, `evaluations`."""
+    import pandas as pd
+
+    rows = [(each.best_hardness, abs(each.best_hardness - each.target), each.generations, each.evaluations)
+            for each in histories]  # fmt: skip
+    index = pd.Index([each.target for each in histories], name="target (GPa)")
+    return pd.DataFrame(rows, index, ["hardness", "error", "generations", "evaluations"])
+
+
+def operator_shares(histories: Sequence[History]) -> "pd.Series":
+    """Share of all survivors that each operator made, over all generations but the first."""
+    import pandas as pd
+
+    made = np.concatenate([each.operators[1:].ravel() for each in histories])
+    return pd.Series(np.bincount(made, minlength=len(OPERATORS)) / len(made), OPERATORS)
+
+
 class GeneticAlgorithm(search.Search):
     """One population on its way to one target.
 

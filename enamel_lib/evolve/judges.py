@@ -4,6 +4,7 @@ The law is an oracle that the paper lacked: it reads orientations off the pictur
 hardness of them. It cannot see depth or regions, so it says how designs compare, not their level.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,9 +61,17 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     return np.reshape(found, (-1, 2)).mean(axis=1)
 
 
-def without_depth(truth: "pd.DataFrame") -> np.ndarray:
-    """True hardness of tiles, `truth` and `depth` in columns, divided by the factor of depth: `(N,)` GPa."""
-    return (truth["truth"] / law.depth_factor(truth["depth"])).to_numpy()
+def at_half_depth(truth: "pd.DataFrame") -> np.ndarray:
+    """True hardness of tiles, `truth` and `depth` in columns, as it would be at half depth: `(N,)` GPa."""
+    return (truth["truth"] / law.depth_factor(truth["depth"]) * law.depth_factor(0.5)).to_numpy()
+
+
+def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "pd.DataFrame":
+    """Pearson's `correlation`, and `slope` of the second on the first, of pairs of readings `(n,)` in GPa."""
+    import pandas as pd
+
+    found = {name: (np.corrcoef(*pair)[0, 1], np.polyfit(*pair, 1)[0]) for name, pair in pairs.items()}
+    return pd.DataFrame(found, index=["correlation", "slope"]).T
 
 
 def misorientation(pictures: np.ndarray) -> np.ndarray:
@@ -101,6 +110,11 @@ def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 
             differences.append([np.abs(pictures[i] - pictures[:i]).mean(axis=(1, 2, 3)).min() for i in places])
         found[name] = np.min(differences, axis=0)
     return pd.DataFrame(found, index=OPERATORS[1:])
+
+
+def copies(changes: "pd.DataFrame") -> dict[str, str]:
+    """Names of the operators that copy, by protocol, of `operator_changes`."""
+    return {protocol: ", ".join(each.index[each < COPY]) or "none" for protocol, each in changes.items()}
 
 
 def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: int) -> tuple[float, float]:

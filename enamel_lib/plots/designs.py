@@ -5,14 +5,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from enamel_lib.evolve.genetic import History
-from enamel_lib.evolve.operators import OPERATORS
-from enamel_lib.plots.style import PAPER_GREY, draw_image
+from enamel_lib.plots.style import (
+    COLOURS,
+    MARKS,
+    PAPER_GREY,
+    draw_image,
+    draw_pic_key,
+    letter,
+    new_figure,
+    scale_bar,
+)
+
+TILE_UM = 12.0  # side of a picture
+RANGE = (2, 7)  # GPa, of enamel
 
 
-def evolution(histories: Sequence[History], pictures: np.ndarray) -> Figure:
-    """Fig. 5B: final designs, and below each the hardness of its population from generation to generation.
+def evolution(histories: Sequence[History], pictures: np.ndarray, law: np.ndarray) -> Figure:
+    """Fig. 5: final designs, how their populations came to the target, and what the law says of them.
 
     Parameters
     ----------
@@ -20,151 +32,157 @@ def evolution(histories: Sequence[History], pictures: np.ndarray) -> Figure:
         One for each target.
     pictures
         `(N, H, W, 3)` uint8, their best designs.
+    law
+        `(N,)`, their hardness by the law, GPa.
     """
-    figure = Figure(figsize=(1.32 * len(histories), 3.3))
-    rows = figure.subplots(2, len(histories), sharey="row", height_ratios=(1, 1.15), squeeze=False)
-    for top, ax, history, picture in zip(*rows, histories, pictures, strict=True):
-        draw_image(top, picture)
-        top.set_title(f"{history.best_hardness:.3f} GPa", loc="center", size=8.5)
-        trace = history.to_frame()
-        ax.fill_between(trace["generation"], trace["mean"] - trace["sd"], trace["mean"] + trace["sd"], color="0.8")
-        ax.plot(trace["generation"], trace["mean"], color="black", lw=1.2, label="mean ± sd")
-        ax.plot(trace["generation"], trace["best"], color="C0", lw=0.9, label="best")
-        ax.axhline(history.target, color="C1", ls="--", lw=1.2, label="target")
-        last = max(trace["generation"].iloc[-1], 1)
-        ax.set(ylim=(2, 7), xlim=(0, last), xticks=(0, last))
-        for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
-            label.set_ha(side)
-    rows[1, 0].set_ylabel("hardness (GPa)")
-    rows[1, 0].legend(loc="upper left", fontsize=6.5, handlelength=1.2, borderaxespad=0.1, labelspacing=0.2)
-    figure.supxlabel("generation", size=9)
+    figure = new_figure(3.6)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.9))
+    row = top.subplots(1, len(histories), squeeze=False)[0]
+    trace, beside, key = bottom.subplots(1, 3, width_ratios=(3.2, 1.5, 1.3))
+    beside.sharey(trace)
+    shades = figure_shades(len(histories))
+    for ax, history, picture, by_law, shade in zip(row, histories, pictures, law, shades, strict=True):
+        draw_image(ax, picture)
+        ax.set_title(f"network {history.best_hardness:.1f}\nlaw {by_law:.1f} GPa", loc="center", size=7.5)
+        table = history.to_frame()
+        generation = table["generation"] + 1  # a logarithm has no zero
+        spread = table["mean"] - table["sd"], table["mean"] + table["sd"]
+        trace.fill_between(generation, *spread, color=shade, alpha=0.25, lw=0)
+        trace.plot(generation, table["mean"], color=shade)
+        trace.axhline(history.target, color=shade, ls=":", lw=0.8)
+        beside.plot((0, 1), (history.best_hardness, by_law), "o-", color=shade)
+    scale_bar(row[0], pictures.shape[2], TILE_UM / pictures.shape[2])
+    trace.set(xscale="log", ylim=RANGE, xlabel="generation + 1", ylabel="hardness by the network (GPa)")
+    trace.set_title("populations, mean ± sd; dotted: targets")
+    beside.set(xlim=(-0.25, 1.25), xticks=(0, 1), xticklabels=("network", "law"), title="final designs")
+    beside.tick_params(labelleft=False)
+    draw_pic_key(key)
+    key.set_title("colours of pictures", size=7.5)
+    key.set_box_aspect(0.6)
+    letter((row[0], trace, beside))
     return figure
 
 
-def survivors(histories: Mapping[str, Sequence[History]]) -> Figure:
-    """Which operator the survivors came from, over all generations but the first, for each protocol."""
-    shares = {}
-    for protocol, each in histories.items():
-        made = np.concatenate([history.operators[1:].ravel() for history in each])
-        shares[protocol] = np.bincount(made, minlength=len(OPERATORS)) / len(made)
-    figure = Figure(figsize=(7, 0.9 + 0.4 * len(shares)))
-    ax = figure.subplots()
-    left = np.zeros(len(shares))
-    for index, operator in enumerate(OPERATORS):
-        width = np.array([share[index] for share in shares.values()])
-        ax.barh(list(shares), width, left=left, label=operator, color="0.75" if index == 0 else f"C{index - 1}")
-        left += width
-    ax.invert_yaxis()
-    ax.set(xlim=(0, 1), xlabel="share of the survivors")
-    ax.legend(ncols=6, loc="lower center", bbox_to_anchor=(0.45, 1), columnspacing=1, handlelength=1)
-    return figure
+def figure_shades(count: int) -> np.ndarray:
+    """Colours from soft to hard, `(count, 4)`."""
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](np.linspace(0, 0.85, count))
 
 
-def contest(curves: Mapping[str, np.ndarray], near: float) -> Figure:
-    """Distance of the best from its target against evaluations, for each method; `near` (GPa) counts as reached."""
-    figure = Figure(figsize=(6.5, 3.2))
-    ax = figure.subplots()
-    for index, (method, off) in enumerate(curves.items()):
-        style = "-" if method.endswith("GA") else "--"
-        ax.semilogy(
-            np.arange(1, len(off) + 1),
-            np.maximum(off, 1e-4),
-            style,
-            label=method,
-            color=f"C{index}" if index < 6 else "black",
+def oracle(tiles: tuple[np.ndarray, np.ndarray], groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Hardness by the law: against the truth where it is known, and against the network.
+
+    Parameters
+    ----------
+    tiles
+        Hardness `(n,)` of simulated tiles: truth, at half depth, and by the law, GPa.
+    groups
+        Title -> hardness `(n,)` by the network and by the law, GPa; the slope of the last is drawn.
+    """
+    figure = new_figure(3.5)
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.plot(*tiles, MARKS[0], color=PAPER_GREY, label="simulated tiles", mew=0, alpha=0.7)
+    left.set(xlabel="truth, at half depth (GPa)", ylabel="hardness by the law (GPa)", title="the law reads the truth")
+    for index, (title, (network, by_law)) in enumerate(groups.items()):
+        right.plot(
+            network, by_law, MARKS[index], color=COLOURS[index], label=title, mew=0, alpha=0.85, ms=4 + 3 * index
         )
-    ax.axhline(near, color=PAPER_GREY, lw=0.8)
-    ax.text(0.01, near, "reached", color=PAPER_GREY, size=8, ha="left", va="bottom", transform=ax.get_yaxis_transform())
+    slope, level = np.polyfit(network, by_law, 1)
+    ends = np.array([network.min(), network.max()])
+    right.plot(ends, level + slope * ends, color=COLOURS[index], label=f"slope {slope:.2f}")
+    right.set(xlabel="hardness by the network (GPa)", title="the network's designs are not harder")
+    for ax in (left, right):
+        ax.axline((2, 2), slope=1, color="black", lw=0.8, ls=":")
+        ax.text(6.9, 6.7, "equal", ha="right", va="top", size=7.5)
+        ax.set(xlim=RANGE, ylim=RANGE, aspect="equal")
+        ax.legend(loc="upper left")
+    letter((left, right))
+    return figure
+
+
+def contest(curves: Mapping[str, np.ndarray], reached: float) -> Figure:
+    """Distance of the best from its target against evaluations, for each method; nearer than `reached` is success."""
+    figure = new_figure(2.9)
+    ax = figure.subplots()
+    for index, (method, errors) in enumerate(curves.items()):
+        ax.semilogy(
+            np.arange(1, len(errors) + 1),
+            np.maximum(errors, 1e-4),
+            "-" if method.endswith("GA") else "--",
+            marker=MARKS[index % len(MARKS)],
+            markevery=(5 + index, 10),
+            color="black" if method == "random" else COLOURS[index % len(COLOURS)],
+            label=method,
+        )
+    ax.axhline(reached, color=PAPER_GREY, lw=0.8)
+    ax.text(1, reached, "reached", color=PAPER_GREY, ha="left", va="bottom")
     ax.set(xlabel="evaluations", ylabel="mean distance from target (GPa)", xlim=(0, None))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
-def oracle(groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Hardness by the law against hardness by the network.
-
-    Parameters
-    ----------
-    groups
-        Title -> hardness `(n,)` by the network and by the law, GPa.
-    """
-    figure = Figure(figsize=(4.2, 3.4))
-    ax = figure.subplots()
-    for index, (title, (network, by_law)) in enumerate(groups.items()):
-        ax.scatter(network, by_law, s=30 if index == len(groups) - 1 else 10, label=title, lw=0, alpha=0.8)
-    ax.set(xlabel="hardness by the network (GPa)", ylabel="hardness by the law (GPa)")
-    ax.legend()
-    return figure
-
-
-def controls(pictures: Mapping[str, np.ndarray], targets: Sequence[float]) -> Figure:
-    """Fig. 6A-C: designs in columns, and below them what the controls make of each.
+def controls(pictures: Mapping[str, np.ndarray], summary: pd.DataFrame, paper: pd.DataFrame) -> Figure:
+    """Fig. 6: what the controls make of designs, and below each control its hardness against the target.
 
     Parameters
     ----------
     pictures
-        Control -> `(N, H, W, 3)` uint8, one for each design.
-    targets
-        GPa.
+        Control -> `(N, H, W, 3)` uint8 of the designs shown; the first are the designs themselves.
+    summary
+        From `controls.summary`.
+    paper
+        Targets x controls, hardness that the paper found, GPa.
     """
-    figure = Figure(figsize=(1.1 * len(targets) + 1.1, 1.12 * len(pictures) + 0.25))
-    rows = figure.subplots(len(pictures), len(targets), squeeze=False)
-    for axes, (name, made) in zip(rows, pictures.items(), strict=True):
-        for ax, picture in zip(axes, made, strict=True):
+    rows = len(next(iter(pictures.values())))
+    figure = new_figure(2.9 + 0.9 * rows)
+    mosaic, plots, foot = figure.subfigures(3, 1, height_ratios=(0.9 * rows + 0.35, 1.7, 0.85))
+    grid = mosaic.subplots(rows, len(pictures), squeeze=False)
+    panels = plots.subplots(1, len(pictures), sharex=True, sharey=True)
+    for column, panel, (name, made) in zip(grid.T, panels, pictures.items(), strict=True):
+        for ax, picture in zip(column, made, strict=True):
             draw_image(ax, picture)
-        axes[0].text(-0.1, 0.5, name, ha="right", va="center", size=8, transform=axes[0].transAxes)
-    for ax, target in zip(rows[0], targets, strict=True):
-        ax.set_title(f"{target:g} GPa", loc="center", size=8.5)
+        column[0].set_title(name.replace("-", "-\n").replace(" ", "\n"), loc="center", size=7.5)
+        values = summary.loc[name]
+        bars = np.stack([values["mean"] - values["low"], values["high"] - values["mean"]])
+        ours = panel.errorbar(values.index, values["mean"], bars, fmt=MARKS[0], color=COLOURS[0], ms=3.5, lw=1)
+        panel.axline((4, 4), slope=1, color="black", lw=0.7, ls=":")
+        if name in paper:
+            (theirs,) = panel.plot(paper.index, paper[name], MARKS[1], color=PAPER_GREY, mfc="none", ms=4)
+    panels[0].set_ylabel("predicted\nhardness (GPa)")
+    plots.supxlabel("target (GPa)", size=8)
+    scale_bar(grid[0, 0], made.shape[2], TILE_UM / made.shape[2])
+    key, words = foot.subplots(1, 2, width_ratios=(1, 2))
+    draw_pic_key(key)
+    words.set_axis_off()
+    words.legend((ours, theirs), ("ours; bars hold 95 % of the draws", "the paper, one draw"), loc="center left")
+    letter((grid[0, 0], panels[0]))
     return figure
 
 
-def control_hardness(
-    table: pd.DataFrame, paper_targets: Sequence[float], paper: Mapping[str, Sequence[float]]
-) -> Figure:
-    """Fig. 6D: predicted hardness against target, ours with the spread of the draws, the paper's in grey.
-
-    Parameters
-    ----------
-    table
-        `target`, `control`, `mean`, `low`, `high`, GPa; bounds equal the mean where there is nothing to draw.
-    paper_targets, paper
-        Targets of the paper, and control -> its hardness at each, GPa.
-    """
-    figure = Figure(figsize=(8, 3.8))
-    ax = figure.subplots()
-    names = list(dict.fromkeys(table["control"]))
-    shifts = np.linspace(-0.16, 0.16, len(names))
-    for index, (name, shift) in enumerate(zip(names, shifts, strict=True)):
-        rows = table[table["control"] == name]
-        bars = np.stack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
-        ax.errorbar(
-            rows["target"] + shift, rows["mean"], bars, fmt="o", ms=4, lw=1, label=name, color=f"C{index}"
-            if index < 6 else "black",
-        )  # fmt: skip
-    targets = sorted(table["target"].unique())
-    for marker, (name, values) in zip("xs^", paper.items(), strict=False):
-        ax.plot(paper_targets, values, marker, color=PAPER_GREY, mfc="none", ms=5, label=f"paper, {name}")
-    ax.axline((targets[0], targets[0]), slope=1, color="black", lw=0.7, ls=":")
-    ax.set(xlabel="target (GPa)", ylabel="predicted hardness (GPa)", xticks=targets)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
-
-
-def change_by_misorientation(table: pd.DataFrame) -> Figure:
+def change_by_misorientation(change: pd.DataFrame) -> Figure:
     """What controls do to the misorientation of a design and to its hardness, by the network and by the law.
 
     Parameters
     ----------
-    table
-        `control`, `turn` (change of misorientation, degrees), `network` and `law` (changes of hardness, GPa).
+    change
+        From `controls.change`.
     """
-    figure = Figure(figsize=(8, 3.0))
-    axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    for ax, column in zip(axes, ("network", "law"), strict=True):
-        for index, (name, rows) in enumerate(table.groupby("control", sort=False)):
-            ax.scatter(rows["turn"], rows[column], s=18, lw=0, color=f"C{index}", label=name)
+    groups = change.groupby("control", sort=False)
+    figure = new_figure(2.5)
+    axes = figure.subplots(1, groups.ngroups, sharex=True, sharey=True)
+    for ax, (name, rows) in zip(axes, groups, strict=True):
+        for index, column in enumerate(("network", "law")):
+            ax.plot(
+                rows["misorientation"], rows[column], MARKS[index], color=COLOURS[index], mew=0, alpha=0.5, ms=3.5,
+                label=f"by the {column}",
+            )  # fmt: skip
         ax.axhline(0, color=PAPER_GREY, lw=0.7)
-        ax.set(xlabel="rise in misorientation (°)", title=f"by the {column}")
+        ax.set_xscale("symlog", linthresh=3)
+        ax.set(title=name, xticks=(0, 1, 2, 10, 30), xticklabels=("0", "1", "2", "10", "30"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("change of hardness (GPa)")
-    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[-1].legend(loc="upper right")
+    figure.supxlabel("rise in misorientation (°)", size=8)
+    letter(axes)
     return figure

@@ -71,7 +71,7 @@ class Facts:
         name: str,
         values: "Mapping[Any, Any] | pd.Series",
         *,
-        paper: Mapping[Any, Any] | None = None,
+        paper: "Mapping[Any, Any] | pd.Series | None" = None,
         unit: str = "",
     ) -> None:
         """Record a fact for each entry of a mapping or series.
@@ -87,7 +87,7 @@ class Facts:
         """
         for key, value in values.items():
             text = f"{key:g}" if isinstance(key, float) else str(key)
-            self.record(name.format(text), value, paper=(paper or {}).get(key), unit=unit)
+            self.record(name.format(text), value, paper=None if paper is None else paper.get(key), unit=unit)
 
     def __getitem__(self, name: str) -> Any:
         """Value of a fact, rounded as it will be written."""

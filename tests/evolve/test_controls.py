@@ -1,6 +1,7 @@
 """Controls: what each takes away from a picture, and what it leaves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from enamel_lib import microstructure, pic
@@ -82,11 +83,37 @@ def test_random_phases_keep_spectra_within_and_between_channels():
     assert np.corrcoef(image[..., 0].ravel(), made[..., 0].ravel())[0, 1] < 0.2
 
 
-def test_turning_all_hues_keeps_misorientation_and_brightness(picture):
+def test_rotating_all_hues_keeps_misorientation_and_brightness(picture):
     made = controls.hue_rotated(picture, seed=4)
     np.testing.assert_allclose(made.max(axis=-1), picture.max(axis=-1), atol=1)
     bright = np.asarray(picture).max(axis=-1) > 100  # dark colours have coarse hues
-    turned, before = (pic.decode(x)[0] for x in (made, picture))
-    angle = (turned - before)[bright] % 180
+    rotated, before = (pic.decode(x)[0] for x in (made, picture))
+    angle = (rotated - before)[bright] % 180
     assert np.ptp((angle - np.median(angle) + 90) % 180) < 4
     assert misorientation(made) == pytest.approx(misorientation(picture), rel=0.02)
+
+
+def test_readings_of_draws_and_what_they_say(picture):
+    """A network that reads mean brightness sees no scramble; only misorientation, and the law by it, change."""
+    pictures = np.stack([picture, picture[::-1] // 2])
+    made = controls.draws(pictures, 3, seed=0)
+    np.testing.assert_array_equal(made["scrambled"][1, 2], controls.scrambled(pictures[1], seed=2))
+    readings = controls.readings(made, [3.0, 4.0], lambda tiles: tiles.mean(axis=(1, 2, 3)))
+    assert readings["control"].value_counts().to_dict() == dict.fromkeys(controls.RANDOM, 6) | dict.fromkeys(
+        ["evolved", *controls.FIXED], 2
+    )
+    summary = controls.summary(readings)
+    assert summary.loc["evolved", "mean"].tolist() == pytest.approx(pictures.mean(axis=(1, 2, 3)))
+    assert (summary["low"] <= summary["mean"]).all()
+    changes = controls.left_over(controls.change(readings), seed=0)
+    assert changes.index.tolist() == list(controls.RANDOM)
+    scrambled = changes.loc["scrambled"]
+    assert scrambled["network"] == pytest.approx(0, abs=1e-9)
+    assert scrambled["misorientation"] > 2
+    assert scrambled["left over"] == pytest.approx(-scrambled["law"])
+    assert scrambled["low"] <= scrambled["left over"] <= scrambled["high"]
+
+
+def test_scores_of_a_control_that_forgets_and_one_that_keeps():
+    hardness = pd.DataFrame({"forgets": [4.0, 4.0, 4.0], "keeps": [3.5, 4.5, 5.5]}, index=[3.0, 4.0, 5.0])
+    np.testing.assert_allclose(controls.scores(hardness), [[2 / 3, 0], [0.5, 1]], atol=1e-12)

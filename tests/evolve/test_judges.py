@@ -33,9 +33,14 @@ def test_the_oracle_ranks_simulated_tiles_as_their_truth():
     assert np.corrcoef(found, [tile.hardness.mean() for tile in tiles])[0, 1] > 0.5
 
 
-def test_truth_without_depth_is_that_of_the_surface():
-    truth = pd.DataFrame({"truth": [3.0, 3.0], "depth": [0.0, 1.0]})
-    np.testing.assert_allclose(judges.without_depth(truth), [6.0, 3.0])
+def test_truth_at_half_depth():
+    truth = pd.DataFrame({"truth": [3.0, 3.0], "depth": [0.5, 1.0]})
+    np.testing.assert_allclose(judges.at_half_depth(truth), [3.0, 3.0 * (0.5 + 0.5**1.7)])
+
+
+def test_agreement_of_a_line():
+    table = judges.agreement({"fall": (np.arange(4.0), 5 - 2 * np.arange(4.0))})
+    np.testing.assert_allclose(table.loc["fall", ["correlation", "slope"]].astype(float), [-1, -2])
 
 
 def test_misorientation_of_stripes():
@@ -64,8 +69,8 @@ def test_pictures_of_any_size_are_predicted_at_the_size_of_a_tile():
 def test_copies_among_the_newcomers_are_found():
     changes = judges.operator_changes(generate, latent_dim=LATENT)
     assert list(changes.columns) == ["paper", "released", "audited"]
-    copies = {name: set(changes.index[changes[name] < judges.COPY]) for name in changes}
-    assert copies == {"paper": {"specialization"}, "released": {"specialization", "mutation"}, "audited": set()}
+    copies = {"paper": "specialization", "released": "mutation, specialization", "audited": "none"}
+    assert judges.copies(changes) == copies
 
 
 def test_what_an_evolution_meets_is_within_reach():
