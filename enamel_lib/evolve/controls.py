@@ -113,7 +113,7 @@ def readings(made: Mapping[str, np.ndarray], targets: Sequence[float], evaluate:
 
 
 def summary(readings: pd.DataFrame) -> pd.DataFrame:
-    """Hardness by the network, by control and target, GPa: `mean`, and `low` to `high`, which hold 95 % of the draws."""
+    """Hardness by the network, by control and target, GPa: `mean`, and `low` to `high`, which hold 95 % of draws."""
     groups = readings.groupby(["control", "target"], sort=False)["network"]
     return pd.DataFrame({"mean": groups.mean(), "low": groups.quantile(0.025), "high": groups.quantile(0.975)})
 
