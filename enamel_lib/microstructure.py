@@ -11,6 +11,7 @@ from enamel_lib import pic
 LAGS_PX = (1, 2, 4, 8, 16, 32)
 VALUE_LEVELS = (0.01, 0.05, 0.25, 0.50, 0.75, 0.99)
 HUE_BINS = 12  # of 15 degrees, from -90
+WANTED = {"lag_misorientation": 0.25, "value_quantiles": 0.08, "hue": 0.25}  # of the simulator: `likeness` at most so
 
 
 def lag_misorientation(director: np.ndarray, lags: tuple[int, ...] = LAGS_PX) -> np.ndarray:
@@ -79,6 +80,15 @@ def rod_pitch(rgb: np.ndarray) -> float:
     distance = np.hypot(rows + 1 - reach, cols + 1 - reach)
     distance = distance[distance > 3]
     return float(distance.min()) if distance.size else float("nan")
+
+
+def profile(rgb: np.ndarray) -> dict[str, np.ndarray]:
+    """Curves that show what `likeness` compares: `misorientation` by lag, `hue` histogram, `brightness` by share."""
+    return {
+        "misorientation": lag_misorientation(pic.director(rgb)),
+        "hue": hue_histogram(rgb),
+        "brightness": value_quantiles(rgb, np.linspace(0, 1, 101)),
+    }
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:

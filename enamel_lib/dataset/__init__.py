@@ -15,8 +15,16 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "sources",
     ],
     submod_attrs={
-        "curation": ["held_out_together", "leakage_audit", "load_tiles", "split", "united_table"],
-        "simulated": ["simulate_sources", "unseen_sections", "unseen_tiles"],
+        "curation": [
+            "PROTOCOLS",
+            "held_out_together",
+            "label_noise",
+            "leakage_audit",
+            "load_tiles",
+            "split",
+            "united_table",
+        ],
+        "simulated": ["indented_map", "simulate_sources", "unseen_sections", "unseen_tiles"],
         "sources": ["Source", "default_root", "is_simulated", "load_sources", "load_truth", "load_truth_if_there"],
     },
 )

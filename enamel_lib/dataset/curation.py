@@ -51,6 +51,12 @@ def united_table(sources: dict[str, Source], *, seed: int = 0) -> pd.DataFrame:
     return table
 
 
+def label_noise(table: pd.DataFrame) -> pd.DataFrame:
+    """Error of the labels by source, GPa: `bias` and `sd` about the true mean of each tile; NaN where none is known."""
+    error = table["label"] - table["truth"]
+    return error.groupby(table["source"]).agg(bias="mean", sd="std")
+
+
 def _draw_within(mean: np.ndarray, sd: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     low, high = min(LABELS_GPA[0], mean.min()), max(LABELS_GPA[1], mean.max())
     label = rng.normal(mean, sd)

@@ -36,6 +36,7 @@ MISLOCATION_UM = 0.4  # sd per axis of where an indent really is
 PITCH_UM = 2.0  # between indents
 DEPTH_MAP_BIAS_GPA = 0.4  # sd of one region's error in the published hardness map
 ACCURATE_SHAPE, ACCURATE_COUNT = (1667, 2083), 94  # 100 x 125 um
+ACCURATE_DEPTH = [0.5]  # mid-enamel: the published labels lie about the middle
 ESTIMATED_TILES, ESTIMATED_MAPS = 3, 37  # 3 x 3 tiles a map: 333
 NOISY_SHAPE, NOISY_MAPS, NOISY_COUNT, NOISY_INDENTS = (1000, 1000), 17, 2000, 25
 DYAD = ("xx", "xy", "xz", "yy", "yz", "zz")
@@ -130,9 +131,16 @@ class _Maps:
         return (rng.permutation(count) + rng.uniform(size=count)) / count
 
 
+def indented_map(root: Path | str) -> np.ndarray:
+    """Make the picture of the whole map that the accurate tiles under `root` were cut from anew, `(H, W, 3)` uint8."""
+    manifest = json.loads((Path(root) / MANIFEST).read_text(encoding="utf-8"))
+    maps = _Maps(manifest["seed"], manifest["world"], None)
+    return next(maps.draw(ACCURATE_SHAPE, ACCURATE_DEPTH))[1].rgb
+
+
 def _accurate(folder: Path, maps: _Maps) -> list[dict]:
     rows, tiles = [], []
-    ((_, section, rng),) = maps.draw(ACCURATE_SHAPE, [0.5])  # mid-enamel: the published labels lie about the middle
+    ((_, section, rng),) = maps.draw(ACCURATE_SHAPE, ACCURATE_DEPTH)
     pitch = PITCH_UM / PIXEL_UM
     sites = np.stack(
         np.meshgrid(*(np.arange(TILE // 2, side - TILE // 2 + 1, pitch) for side in ACCURATE_SHAPE), indexing="ij"), -1
