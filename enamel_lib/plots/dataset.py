@@ -71,7 +71,7 @@ def origins(
         size=8.5,
     )
     _small_key(key, 0.5)
-    by_tile, by_row = bottom.subplots(1, 2)
+    by_tile, by_row = bottom.subplots(1, 2, sharex=True)
     for ax, rows, what in ((by_tile, unique.assign(label=unique["label_stated"]), "tiles"), (by_row, table, "rows")):
         _stacked(ax, rows)
         ax.set(xlabel="label (GPa)", ylabel=what, title=f"{len(rows):,} {what}")
