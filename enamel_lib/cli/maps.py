@@ -1,6 +1,5 @@
 """Commands that read hardness off pictures: one number each, or a map."""
 
-import contextlib
 import json
 import time
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from enamel_lib import paths
 from enamel_lib.cli import console
 from enamel_lib.inference.base import Engine
 
@@ -63,24 +61,17 @@ def map_(
 
     .csv: one line per window, at its place in the picture as given.
     """
-    import numpy as np
-
     from enamel_lib import plots
     from enamel_lib.inference import hardness_map
-    from enamel_lib.reproduce import report
 
-    out = out.resolve()
-    targets = [out / f"{image.stem}-hardness{suffix}" for suffix in (".npy", ".csv", ".png", ".json")]
-    console.refuse_overwriting(*targets, force=force)
+    stem = out.resolve() / f"{image.stem}-hardness"
+    console.refuse_overwriting(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force)
     picture = console.read_picture(image, scale)
     predictor = console.predictor(model, engine.value)
     start = time.monotonic()
     with console.steps("mapping") as step:
         made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
-    seconds = time.monotonic() - start
-    table = made.to_frame()
-    table[["row", "col"]] /= scale
-    settings = {
+    about = {
         "image": image.name,
         "scale": scale,
         "stride": stride,
@@ -89,16 +80,10 @@ def map_(
         "weights_sha256": predictor.weights_sha256,
         "engine": predictor.engine,
         "precision": predictor.precision,
-        "seconds": round(seconds, 2),
-        "windows": made.hardness.size,
-        "mean_gpa": round(float(np.mean(made.hardness)), 4),
-        "sd_gpa": round(float(np.std(made.hardness)), 4),
+        "seconds": round(time.monotonic() - start, 2),
     }
-    figure = plots.maps.hardness_map_figure(made, image=picture, pixel_size_um=pixel_size and pixel_size / scale)
-    with contextlib.ExitStack() as together:  # all four files appear, or none
-        npy, table_csv, png, settings_json = (together.enter_context(paths.atomic(target)) for target in targets)
-        np.save(npy, made.full())
-        table.to_csv(table_csv, index=False, float_format="%.4f")
-        figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
-        report.write_json(settings_json, settings)
-    typer.echo(f"{settings['mean_gpa']:.2f} +- {settings['sd_gpa']:.2f} GPa, {settings['windows']:,} windows, in {out}")
+    figure = plots.maps.beside(
+        picture, {"predicted": made}, pixel_size_um=pixel_size and pixel_size / scale, crop=False
+    )
+    about = made.save(stem, about, figure, scale=scale)
+    typer.echo(f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows']:,} windows, in {stem.parent}")

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "weights",
     ],
     submod_attrs={
+        "evaluation": ["follow_truth"],
         "network": ["build_indenter", "load_indenter", "penultimate_features"],
         "training": ["train"],
     },

@@ -1,12 +1,14 @@
 """How well a predictor does: against labels as the paper scored it, and against the truth a simulator knows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from enamel_lib import metrics
+from enamel_lib import inference, metrics
+from enamel_lib.inference import Predictor
+from enamel_lib.simulate import Section
 
 # the audited split holds out few maps, and its dense layer saw neither part of them
 HELD_OUT = {"paper": ("test",), "audited": ("val", "test")}
@@ -143,6 +145,33 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
             record |= {"mse_truth": truth["mse"], "r2_truth": truth["r2"]}
         records[source] = record
     return pd.DataFrame.from_dict(records, orient="index").rename_axis("source")
+
+
+def follow_truth(predictor: Predictor, sections: Iterable[Section], *, stride: int) -> pd.DataFrame:
+    """Map simulated sections and compare each map with the true mean hardness of its windows.
+
+    Parameters
+    ----------
+    predictor
+        From `inference.make_predictor`.
+    sections
+        From `simulate.sections`.
+    stride
+        Step between windows, px.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per section, from 1: `read` and `true` mean (GPa), `sd` of the truth within the section (GPa), and
+        `pearson`, the correlation of map and truth within it.
+    """
+    rows = []
+    for section in sections:
+        made = inference.raster(section.rgb, predictor, stride=stride)
+        truth = made.averaging(section.hardness).hardness
+        pearson = metrics.compare_maps(made.hardness, truth)["pearson"]
+        rows.append({"read": made.hardness.mean(), "true": truth.mean(), "sd": truth.std(), "pearson": pearson})
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="section"), dtype=float)
 
 
 def best_possible_mse(rows: pd.DataFrame) -> float:

@@ -14,11 +14,12 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "keras",
         "keras_to_openvino",
         "openvino",
+        "real_map",
         "runtime",
         "shared_windows",
     ],
     submod_attrs={
         "base": ["Predictor", "make_predictor"],
-        "hardness_map": ["HardnessMap", "grid_artefact", "raster", "window_means"],
+        "hardness_map": ["HardnessMap", "grid_artefact", "raster"],
     },
 )

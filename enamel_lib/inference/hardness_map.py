@@ -1,16 +1,25 @@
 """Hardness maps: the network's reading in a window that slides over a picture (Lew 2023, Fig. 4)."""
 
 import math
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from enamel_lib import images
+from enamel_lib import images, metrics, paths
 from enamel_lib.errors import InputError
 from enamel_lib.inference.base import Predictor, Progress
+from enamel_lib.reproduce import report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FILES = (".npy", ".csv", ".png", ".json")  # GPa at every pixel, NaN on the border; one line per window; both; settings
 
 PERIOD = 8.0  # px; total stride of the network, where its pooling leaves a grid in the map (DOMAIN.md D9)
 
@@ -29,7 +38,7 @@ class HardnessMap:
     image_shape
         Height and width of the mapped picture, px.
     stride, window
-        Step between windows, and side of a window, px; no whole numbers in a map that was `rescaled`.
+        Step between windows, and side of a window, px; the mean step where places are given.
     """
 
     hardness: np.ndarray
@@ -64,16 +73,57 @@ class HardnessMap:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""
         return self.at(*(np.arange(side) for side in self.image_shape))
 
-    def rescaled(self, factor: float) -> Self:
-        """Give the same readings in the pixels of the picture enlarged by `factor`; below 1 it is shrunk."""
-        shape = tuple(round(side * factor) for side in self.image_shape)
-        scaled = {name: getattr(self, name) * factor for name in ("rows", "cols", "stride", "window")}
-        return replace(self, image_shape=shape, **scaled)
+    def averaging(self, field: np.ndarray) -> Self:
+        """Average a field `(H, W)` over each window: what the map of a true hardness should read."""
+        sums = np.pad(field.cumsum(axis=0, dtype=np.float64).cumsum(axis=1), ((1, 0), (1, 0)))
+        top, left = (np.rint(centres - self.window / 2).astype(int) for centres in (self.rows, self.cols))
+        side = round(self.window)
+        corners = ((1, 0, 0), (-1, 0, side), (-1, side, 0), (1, side, side))
+        boxes = sum(sign * sums[np.ix_(top + down, left + right)] for sign, down, right in corners)
+        return replace(self, hardness=(boxes / side**2).astype(np.float32))
+
+    def against_truth(self, field: np.ndarray) -> pd.DataFrame:
+        """Compare with a true hardness `(H, W)`, its window means and its values at their centres: a row each."""
+        centres = field[np.ix_(self.rows.astype(int), self.cols.astype(int))]
+        truths = {"window mean": self.averaging(field).hardness, "window centre": centres}
+        rows = {name: metrics.compare_maps(self.hardness, truth) for name, truth in truths.items()}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def every(self, step: int) -> Self:
+        """Give every so-manieth row and column of readings."""
+        thinned = {"hardness": self.hardness[::step, ::step], "rows": self.rows[::step], "cols": self.cols[::step]}
+        return replace(self, stride=self.stride * step, **thinned)
 
     def to_frame(self) -> pd.DataFrame:
         """Give one line per window: `row`, `col` (px) and `hardness` (GPa)."""
         rows, cols = np.meshgrid(self.rows, self.cols, indexing="ij")
         return pd.DataFrame({"row": rows.ravel(), "col": cols.ravel(), "hardness": self.hardness.ravel()})
+
+    def save(self, stem: Path, about: Mapping[str, Any], figure: "Figure", *, scale: float = 1.0) -> dict[str, Any]:
+        """Write the map as `FILES`, all or none.
+
+        Parameters
+        ----------
+        stem
+            Path of the files without their suffix.
+        about
+            How the map was made, for the `.json`; windows, mean and sd (GPa) are added, and the whole is given back.
+        figure
+            Picture of the map.
+        scale
+            How often the picture was enlarged; places in the `.csv` are those of the picture as given.
+        """
+        table = self.to_frame()
+        table[["row", "col"]] /= scale
+        mean, sd = (round(float(value), 4) for value in (self.hardness.mean(), self.hardness.std()))
+        about = {**about, "windows": self.hardness.size, "mean_gpa": mean, "sd_gpa": sd}
+        with ExitStack() as together:
+            npy, csv, png, json = (together.enter_context(paths.atomic(f"{stem}{suffix}")) for suffix in FILES)
+            np.save(npy, self.full())
+            table.to_csv(csv, index=False, float_format="%.4f")
+            figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
+            report.write_json(json, about)
+        return about
 
 
 def raster(
@@ -116,26 +166,6 @@ def raster(
     rows, cols = (first + size / 2 for first in starts)
     step = stride if centres is None else float(np.mean([np.diff(first).mean() for first in starts]))
     return HardnessMap(hardness, rows, cols, image.shape[:2], step, size)
-
-
-def window_means(field: np.ndarray, *, stride: int = 1, window: int = images.TILE) -> np.ndarray:
-    """Average a field over the windows that `raster` would read.
-
-    Parameters
-    ----------
-    field
-        `(H, W)`, for instance the true hardness of a simulated section.
-    stride, window
-        Step between windows, and their side, px.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(R, C)` float32, on the grid of `raster` at the same stride.
-    """
-    sums = np.pad(field.cumsum(axis=0, dtype=np.float64).cumsum(axis=1), ((1, 0), (1, 0)))
-    boxes = sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window] + sums[:-window, :-window]
-    return (boxes[::stride, ::stride] / window**2).astype(np.float32)
 
 
 def grid_artefact(

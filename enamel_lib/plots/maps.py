@@ -1,53 +1,26 @@
 """Figures of hardness maps: arrays in, `Figure` out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from enamel_lib.inference.hardness_map import HardnessMap
-from enamel_lib.plots.style import draw_image, scale_bar
+from enamel_lib.plots.style import FULL_INCH, draw_image, draw_pic_key, letter, new_figure, scale_bar
+
+KEY_INCH = 0.85  # height of the strip with the colour key and the colour bar
 
 
-def hardness_map_figure(
-    hardness_map: HardnessMap, *, image: np.ndarray, pixel_size_um: float | None = None, title: str = ""
+def beside(
+    image: np.ndarray,
+    maps: Mapping[str, HardnessMap],
+    *,
+    title: str = "PIC map",
+    pixel_size_um: float | None = None,
+    crop: bool = True,
 ) -> Figure:
-    """Fig. 4: a PIC map and the hardness mapped from it, in the same frame.
-
-    Parameters
-    ----------
-    hardness_map
-        From `hardness_map.raster`; its border, where no window fits, stays white.
-    image
-        `(H, W, 3)` uint8, the map that was rastered.
-    pixel_size_um
-        For a scale bar; none is drawn where it is not known.
-    """
-    height, width = image.shape[:2]
-    tall = height > 1.3 * width
-    figure = Figure(figsize=(5.5, 6) if tall else (8, 0.15 + 4.0 * min(height / width, 1.3)))
-    axes = figure.subplots(1, 2)
-    draw_image(axes[0], image, title or "PIC map")
-    if pixel_size_um:
-        scale_bar(axes[0], width, pixel_size_um)
-    drawn = _draw(axes[1], hardness_map.hardness, hardness_map.rows, hardness_map.cols, (height, width))
-    axes[1].set_title("predicted hardness")
-    figure.colorbar(drawn, ax=axes, label="hardness (GPa)", shrink=0.8, pad=0.01)
-    return figure
-
-
-def _draw(ax, values, rows, cols, shape, **limits):
-    """Draw a grid of values at window centres, in the frame of an image of `shape`."""
-    half = [(c[1] - c[0]) / 2 if len(c) > 1 else 0.5 for c in (rows, cols)]
-    extent = (cols[0] - half[1], cols[-1] + half[1], rows[-1] + half[0], rows[0] - half[0])
-    drawn = ax.imshow(values, extent=extent, **limits)
-    ax.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5), xticks=[], yticks=[])
-    ax.spines[:].set(visible=True, lw=0.5)
-    return drawn
-
-
-def map_row(image: np.ndarray, maps: Mapping[str, HardnessMap]) -> Figure:
-    """A PIC map and several hardness maps of it side by side, each in its own colour scale.
+    """A PIC map and hardness maps of it: in one frame and one colour range, with the window that each map was read by.
 
     Parameters
     ----------
@@ -55,60 +28,84 @@ def map_row(image: np.ndarray, maps: Mapping[str, HardnessMap]) -> Figure:
         `(H, W, 3)` uint8; the grids of all `maps` refer to its pixels.
     maps
         Maps by title.
+    title
+        Of the picture.
+    pixel_size_um
+        For a scale bar; none is drawn where it is not known.
+    crop
+        Whether to leave out the border of the picture, where no window has its centre.
     """
-    height, width = image.shape[:2]
-    figure = Figure(figsize=(9.5, 1.0 + 9.5 / (len(maps) + 1) * height / width))
-    axes = figure.subplots(1, len(maps) + 1)
-    draw_image(axes[0], image, "PIC map")
-    for ax, (title, one) in zip(axes[1:], maps.items(), strict=True):
-        drawn = _draw(ax, one.hardness, one.rows, one.cols, (height, width))
-        ax.set_title(title)
-        figure.colorbar(drawn, ax=ax, orientation="horizontal", label="GPa", shrink=0.9)
-    return figure
-
-
-def truth_row(image: np.ndarray, predicted: HardnessMap, truth: np.ndarray, pixel_size_um: float) -> Figure:
-    """A simulated map: picture, true hardness, predicted hardness and their difference.
-
-    Parameters
-    ----------
-    truth
-        `(R, C)` GPa, the truth at the windows' centres, on the grid of `predicted`.
-    """
-    height, width = image.shape[:2]
-    figure = Figure(figsize=(9.5, 1.2 + 9.5 / 4 * height / width))
-    axes = figure.subplots(1, 4)
-    draw_image(axes[0], image, "simulated PIC map")
-    scale_bar(axes[0], width, pixel_size_um)
-    low, high = np.nanpercentile(np.stack([truth, predicted.hardness]), (1, 99))
-    reach = np.nanpercentile(np.abs(predicted.hardness - truth), 99)
-    for ax, title, values, limits, colours in (
-        (axes[1], "true, mean over the window", truth, (low, high), "cividis"),
-        (axes[2], "predicted", predicted.hardness, (low, high), "cividis"),
-        (axes[3], "predicted − true", predicted.hardness - truth, (-reach, reach), "RdBu_r"),
-    ):
-        drawn = _draw(
-            ax, values, predicted.rows, predicted.cols, (height, width), cmap=colours, vmin=limits[0], vmax=limits[1]
+    extents = {name: _extent(one) for name, one in maps.items()}
+    left, right, bottom, top = -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5
+    if crop:
+        left, right, bottom, top = (
+            pick(edge) for pick, edge in zip((min, max, max, min), zip(*extents.values(), strict=True), strict=True)
         )
-        ax.set_title(title)
-        figure.colorbar(drawn, ax=ax, orientation="horizontal", label="GPa", shrink=0.9)
+    panels = 1 + len(maps)
+    columns = panels if panels < 4 else 2
+    rows = -(-panels // columns)
+    tall = rows * (FULL_INCH / columns * (bottom - top) / (right - left) + 0.2)
+    figure = new_figure(tall + KEY_INCH)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(tall, KEY_INCH))
+    axes = upper.subplots(rows, columns, squeeze=False).ravel()
+    letter(axes[:panels])
+    draw_image(axes[0], image, title)
+    axes[0].set(xlim=(left, right), ylim=(bottom, top))
+    if pixel_size_um:
+        scale_bar(axes[0], right - left, pixel_size_um)
+    _draw_windows(axes[0], maps, (right, top))
+    pooled = np.concatenate([one.hardness.ravel() for one in maps.values()])
+    low, high = np.nanpercentile(pooled, (0.5, 99.5))
+    for ax, (name, one) in zip(axes[1:], maps.items(), strict=False):
+        drawn = ax.imshow(one.hardness, extent=extents[name], vmin=low, vmax=high)
+        ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=name)
+        ax.spines[:].set(visible=True, lw=0.5)
+    key, scale = lower.subplots(1, 2)
+    draw_pic_key(key)
+    scale.set_axis_off()
+    bar = scale.inset_axes((0, 0.4, 1, 0.4))
+    figure.colorbar(drawn, cax=bar, orientation="horizontal", label="hardness (GPa)", extend="both")
     return figure
 
 
-def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: Sequence[str]) -> Figure:
-    """Densities of two maps' values against each other.
+def _extent(one: HardnessMap) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of the cells around the windows' centres."""
+    half = one.stride / 2
+    return one.cols[0] - half, one.cols[-1] + half, one.rows[-1] + half, one.rows[0] - half
+
+
+def _draw_windows(ax, maps: Mapping[str, HardnessMap], corner: tuple[float, float]) -> None:
+    """Outline each size of window in the upper right corner, with the letters of the maps that were read with it."""
+    letters: dict[float, list[str]] = {}
+    for name, one in zip("BCDEFGH", maps.values(), strict=False):
+        letters.setdefault(one.window, []).append(name)
+    for side, names in letters.items():
+        place = (corner[0] - side - 6, corner[1] + 6)
+        ax.add_patch(Rectangle(place, side, side, fill=False, ec="white", lw=1.2, ls="--"))
+        ax.text(place[0] + 6, place[1] + side - 6, ", ".join(names), color="white", size=7, va="bottom")
+
+
+def agreement(reference: tuple[str, HardnessMap], others: Mapping[str, HardnessMap]) -> Figure:
+    """2-D histograms of maps' values against those of a reference in the same places.
 
     Parameters
     ----------
-    pairs
-        By title: values `(n,)` of x and y in GPa; NaN pairs are left out.
-    labels
-        Names of x and y.
+    reference
+        Its name, and the map.
+    others
+        By title.
     """
-    figure = Figure(figsize=(3.4 * len(pairs), 3.2))
-    for ax, (title, (x, y)) in zip(np.atleast_1d(figure.subplots(1, len(pairs))), pairs.items(), strict=True):
-        both = np.isfinite(x) & np.isfinite(y)
-        ax.hexbin(x[both], y[both], gridsize=45, mincnt=1, bins="log", cmap="cividis")
-        ax.axline((x[both].mean(), x[both].mean()), slope=1, color="black", lw=0.8, ls=":")
-        ax.set(xlabel=f"{labels[0]} (GPa)", ylabel=f"{labels[1]} (GPa)", title=title)
+    name, first = reference
+    figure = new_figure(2.9)
+    axes = figure.subplots(1, len(others), sharex=True, sharey=True)
+    letter(axes)
+    pairs = {title: (first.at(one.rows, one.cols), one.hardness) for title, one in others.items()}
+    low, high = np.nanpercentile(np.concatenate([np.ravel(pair) for pair in pairs.values()]), (0.1, 99.9))
+    for ax, (title, (x, y)) in zip(axes, pairs.items(), strict=True):
+        both = np.isfinite(x)
+        drawn = ax.hist2d(x[both], y[both], bins=70, range=[(low, high)] * 2, cmap="cividis", cmin=1, norm="log")[3]
+        ax.axline((low, low), slope=1, color="black", lw=0.8, ls=":")
+        ax.set(xlabel=f"{name} (GPa)", title=title, aspect="equal")
+    axes[0].set_ylabel("ours (GPa)")
+    figure.colorbar(drawn, ax=axes, label="places", shrink=0.9)
     return figure

@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from enamel_lib.indenter import evaluation
+from enamel_lib.inference import Predictor
 
 ROWS = pd.DataFrame(
     {
@@ -78,3 +81,24 @@ def test_a_leak_shows_as_a_better_score_of_a_worse_network():
     assert table.loc["new enamel", "paper"] < table.loc["new enamel", "audited"]
     low, high = evaluation.gain(unseen["audited"]["predicted"], unseen["paper"]["predicted"], new["truth"])
     assert 0 < low < high
+
+
+def test_a_map_that_reads_the_mean_follows_a_truth_that_is_the_mean():
+    class Brightness(Predictor):
+        size, batch_size = 20, 64
+
+        def __init__(self):
+            pass
+
+        def _predict(self, batch):
+            return brightness(batch)
+
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 200, (40, 50, 3), dtype=np.uint8) + level for level in np.uint8([0, 50])]
+    sections = [SimpleNamespace(rgb=picture, hardness=picture.mean(axis=-1)) for picture in pictures]
+    table = evaluation.follow_truth(Brightness(), sections, stride=10)
+    assert table.index.tolist() == [1, 2]
+    np.testing.assert_allclose(table["read"], table["true"], rtol=1e-5)
+    np.testing.assert_allclose(table["pearson"], 1, atol=1e-6)
+    assert table["true"].diff()[2] > 40
+    assert (table["sd"] > 0).all()

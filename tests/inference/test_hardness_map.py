@@ -145,17 +145,21 @@ def test_a_grid_too_fine_to_see_is_not_measured():
         hardness_map.grid_artefact(np.full((50, 50), np.nan), 1)
 
 
-def test_window_means_lie_on_the_grid_of_the_raster():
+def test_the_truth_of_a_map_is_averaged_over_its_windows():
     rng = np.random.default_rng(5)
     image = rng.integers(0, 256, (230, 260, 3), dtype=np.uint8)
     mapped = hardness_map.raster(image, Plain(), stride=10)
-    means = hardness_map.window_means(image.mean(axis=-1), stride=10)
-    np.testing.assert_allclose(means, mapped.hardness, rtol=1e-5)
+    truth = image.mean(axis=-1)
+    np.testing.assert_allclose(mapped.averaging(truth).hardness, mapped.hardness, rtol=1e-5)
+    table = mapped.against_truth(truth)
+    assert table.loc["window mean", "pearson"] == pytest.approx(1, abs=1e-6)
+    assert abs(table.loc["window centre", "pearson"]) < 0.9
+    odd = raster(image, Plain(), centres=(np.array([101, 113]), np.array([100, 130, 157])))
+    np.testing.assert_allclose(odd.averaging(truth).hardness, odd.hardness, rtol=1e-5)
 
 
-def test_a_rescaled_map_reads_the_same_at_rescaled_places():
-    image = np.random.default_rng(6).integers(0, 256, (240, 260, 3), dtype=np.uint8)
-    mapped = hardness_map.raster(image, Plain(), stride=10)
-    half = mapped.rescaled(0.5)
-    assert half.image_shape == (120, 130)
-    np.testing.assert_allclose(half.at(half.rows, half.cols), mapped.hardness, rtol=1e-6)
+def test_every_so_manieth_reading(picture):
+    made = raster(picture, Mean(), stride=2).every(3)
+    np.testing.assert_allclose(made.hardness, by_hand(picture, 6), rtol=1e-5)
+    np.testing.assert_array_equal(made.rows, raster(picture, Mean(), stride=6).rows)
+    assert made.stride == 6

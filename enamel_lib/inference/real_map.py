@@ -1,0 +1,87 @@
+"""Our maps of the real map, window by window at the places of the published one (Lew 2023, Fig. 4).
+
+They take an hour on two cores, so those of the default network ship in `data/results/`. To remake them delete the file
+and run `enamel reproduce 05`; other networks' are made when notebook 05 is run with them.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from enamel_lib import images, metrics, paths, reference
+from enamel_lib.inference.base import Predictor, Progress
+from enamel_lib.inference.hardness_map import HardnessMap, raster
+from enamel_lib.reproduce import report
+
+FILE = "fig4.npz"
+SCALES = (2, 4)  # the authors'; and that at which the rods are as wide as in the tiles of training
+PUBLISHED, OURS = "published (Lew 2023)", "ours, enlarged ×{}"
+
+
+def enlarged(real: np.ndarray, scale: int = 2) -> np.ndarray:
+    """Enlarge the real map as the authors do."""
+    return images.resize(real, scale, kernel="lanczos")
+
+
+def maps(
+    real: np.ndarray, predictor: Predictor, *, every: int = 1, out: str = "figures", progress: Progress | None = None
+) -> dict[str, HardnessMap]:
+    """Give the published map and ours at the same places, all in pixels of the real map enlarged twice.
+
+    Parameters
+    ----------
+    real
+        From `reference.real_map`.
+    predictor
+        Whose maps are read from the file if it made them, and else made and, if whole, written there.
+    every
+        Take every so-manieth place along both axes; at 8, making both maps takes a minute or two.
+    out
+        Folder of the figures, beside which results lie (`reproduce.results_folder`).
+    """
+    frame = tuple(2 * side for side in real.shape[:2])
+    given = reference.published_map()
+    step = float(np.diff(given.row).mean())
+    found = _read(report.find_result(FILE, out), predictor.weights_sha256)
+    if found is None:
+        found = {"rows": np.rint(given.row[::every]), "cols": np.rint(given.col[::every])}
+        for scale in SCALES:
+            centres = tuple(found[axis] * scale / 2 for axis in ("rows", "cols"))
+            made = raster(enlarged(real, scale), predictor, centres=centres, progress=progress)
+            found[f"x{scale}"] = made.hardness.round(3)
+        if every == 1:
+            write(found, predictor, report.results_folder(out) / FILE)
+    else:
+        found = {name: values[(slice(None, None, every),) * values.ndim] for name, values in found.items()}
+    rows, cols = found["rows"], found["cols"]
+    between = float(np.diff(rows).mean())
+    ours = {
+        OURS.format(scale): HardnessMap(found[f"x{scale}"], rows, cols, frame, between, images.TILE * 2 / scale)
+        for scale in SCALES
+    }
+    return {PUBLISHED: HardnessMap(given.hardness, given.row, given.col, frame, step, images.TILE), **ours}
+
+
+def agreement(maps: dict[str, HardnessMap]) -> pd.DataFrame:
+    """Compare the other maps with the first, at their own places: a row of `metrics.compare_maps` each."""
+    (_, first), *others = maps.items()
+    rows = {title: metrics.compare_maps(one.hardness, first.at(one.rows, one.cols)) for title, one in others}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def write(found: dict[str, np.ndarray], predictor: Predictor, path: Path) -> None:
+    """Write readings `x2` and `x4` at `rows` and `cols` with what made them."""
+    about = {name: getattr(predictor, name) for name in ("weights_sha256", "engine", "precision")}
+    with paths.atomic(path) as temporary:
+        np.savez_compressed(temporary, about=json.dumps(about), **found)
+
+
+def _read(path: Path, weights_sha256: str) -> dict[str, np.ndarray] | None:
+    """Give what the file holds, or None if it is not there or other weights made it."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        found = dict(file)
+    return found if json.loads(str(found.pop("about")))["weights_sha256"] == weights_sha256 else None
