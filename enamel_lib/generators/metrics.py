@@ -207,7 +207,9 @@ def precision_recall(made: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np
     from sklearn.neighbors import NearestNeighbors
 
     cross = spatial.distance.cdist(made, real)
-    reach = [NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x).kneighbors()[0][:, -1] for x in (made, real)]
+    reach = [
+        NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(x) - 1)).fit(x).kneighbors()[0][:, -1] for x in (made, real)
+    ]
     return (cross <= reach[1]).any(axis=1), (cross <= reach[0][:, None]).any(axis=0)
 
 

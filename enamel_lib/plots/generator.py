@@ -38,56 +38,57 @@ def samples(groups: Mapping[str, np.ndarray], pixel_size_um: float, *, columns: 
     return figure
 
 
-def matrix(
-    pictures: np.ndarray,
-    *,
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    hardness: np.ndarray | None = None,
-    framed: bool = False,
-) -> Figure:
-    """Pictures in rows and columns.
+def matrix(pictures: np.ndarray, *, rows: Sequence[str], hardness: np.ndarray | None = None) -> Figure:
+    """Pictures in named rows.
 
     Parameters
     ----------
     pictures
         `(rows, columns, R, R, 3)` uint8.
-    rows, columns
-        Names along two sides, or nothing.
+    rows
+        Names.
     hardness
-        `(rows, columns)` GPa, written into the pictures; NaN is left out.
-    framed
-        Set the first row and column apart, as sources of what they frame.
+        `(rows, columns)` GPa, written into the pictures.
     """
-    figure = new_figure((FULL_INCH - 0.9 * bool(rows)) * pictures.shape[0] / pictures.shape[1] + 0.2)
-    _draw_matrix(figure.subplots(), pictures, rows, columns, hardness, framed)
+    figure = new_figure((FULL_INCH - 0.9) * pictures.shape[0] / pictures.shape[1] + 0.2)
+    _draw_matrix(figure.subplots(), pictures, rows, hardness)
     return figure
 
 
-def _draw_matrix(
-    ax: Axes,
-    pictures: np.ndarray,
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    hardness: np.ndarray | None = None,
-    framed: bool = False,
-) -> None:
-    """Draw pictures `(rows, columns, R, R, 3)` as one, with names and values."""
-    count, across, side = pictures.shape[:3]
-    _draw_sheet(ax, pictures.reshape(-1, *pictures.shape[2:]), across)
+def mixing(coarse: np.ndarray, fine: np.ndarray, crossed: np.ndarray, hardness: np.ndarray) -> Figure:
+    """What every pair of two sets of pictures makes, framed by them.
+
+    Parameters
+    ----------
+    coarse, fine, crossed
+        `(P, R, R, 3)`, `(Q, R, R, 3)` and `(P, Q, R, R, 3)` uint8.
+    hardness
+        `(P, Q)` GPa, of `crossed`.
+    """
+    top = np.concatenate([np.full_like(fine[:1], 255), fine])
+    sheet = np.concatenate([top[None], np.concatenate([coarse[:, None], crossed], axis=1)])
+    figure = new_figure((FULL_INCH - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.2)
+    ax = figure.subplots()
+    names = ["fine styles of", *(f"coarse of {number + 1}" for number in range(len(coarse)))]
+    _draw_matrix(ax, sheet, names, np.pad(hardness, ((1, 0), (1, 0)), constant_values=np.nan))
+    for line in (ax.axhline, ax.axvline):
+        line(fine.shape[1] + 1.5 * GAP_PX - 0.5, color="black", lw=1)
+    return figure
+
+
+def _draw_matrix(ax: Axes, pictures: np.ndarray, names: Sequence[str], hardness: np.ndarray | None = None) -> None:
+    """Draw pictures `(rows, columns, R, R, 3)` as one, with names of the rows, and hardness where it is not NaN."""
+    side = pictures.shape[2]
     step = side + GAP_PX
-    if framed:
-        for line in (ax.axhline, ax.axvline):
-            line(step + GAP_PX / 2 - 0.5, color="black", lw=1)
-    for (row, column), value in np.ndenumerate(np.full((count, across), np.nan) if hardness is None else hardness):
+    _draw_sheet(ax, pictures.reshape(-1, *pictures.shape[2:]), pictures.shape[1])
+    for (row, column), value in np.ndenumerate(np.empty((0, 0)) if hardness is None else hardness):
         if np.isfinite(value):
             place = (column * step + 0.08 * side, (row + 1) * step - 0.08 * side)
             label = ax.text(*place, f"{value:.1f}", color="white", size=7)
             label.set_path_effects([matplotlib.patheffects.withStroke(linewidth=1.5, foreground="black")])
-    middles = step * np.arange(max(count, across)) + GAP_PX + side / 2
-    ax.set_yticks(middles[: len(rows)], rows)
-    ax.set_xticks(middles[: len(columns)], columns)
-    ax.tick_params(length=0, labelbottom=False, labeltop=True)
+    ax.set_yticks(step * np.arange(len(names)) + GAP_PX + side / 2, names)
+    ax.set_xticks([])
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
 
