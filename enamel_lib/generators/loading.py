@@ -1,14 +1,13 @@
 """Which engines there are, and trained generators behind them; light, since the command line reads the choices."""
 
 import os
-import pkgutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enamel_lib import paths
-from enamel_lib.errors import EngineError, check_choice
 from enamel_lib.generators.base import ImageGenerator
+from enamel_lib.inference.base import make_engine
 
 if TYPE_CHECKING:
     from enamel_lib.stylegan2 import Generator
@@ -51,10 +50,4 @@ def load_generator(name: str | os.PathLike = "default", *, engine: str = "auto")
 
 def make_generator(source: "Generator | Path", *, engine: str = "auto") -> ImageGenerator:
     """Put a network, or that in a file, behind an engine; see `load_generator`."""
-    if engine == "auto":
-        try:
-            return make_generator(source, engine="openvino")
-        except EngineError:
-            return make_generator(source, engine="keras")
-    check_choice("engine", engine, ("auto", *ENGINES))
-    return pkgutil.resolve_name(ENGINES[engine])(source)
+    return make_engine(ENGINES, engine, source)

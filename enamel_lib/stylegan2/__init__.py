@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "pictures",
         "recipe",
+        "to_openvino",
         "training",
     ],
     submod_attrs={
