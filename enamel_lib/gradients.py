@@ -34,18 +34,10 @@ def input_gradient(model: keras.Model, score: Callable[[Any], Any] = lambda outp
         If Keras runs on another backend.
     """
     backend = keras.backend.backend()
-    if backend == "tensorflow":
-        run = _tensorflow(model, score)
-    elif backend == "jax":
-        run = _jax(model, score)
-    else:
+    if backend not in BACKENDS:
         raise EngineError(f"gradients are not written for Keras on {backend}; set KERAS_BACKEND to tensorflow or jax")
-
-    def gradient(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores, gradients = run(np.asarray(pictures, np.float32))
-        return np.asarray(scores), np.asarray(gradients)
-
-    return gradient
+    run = BACKENDS[backend](model, score)
+    return lambda pictures: tuple(np.asarray(values) for values in run(np.asarray(pictures, np.float32)))
 
 
 def _tensorflow(model: keras.Model, score: Callable[[Any], Any]) -> Callable[[np.ndarray], tuple[Any, Any]]:
@@ -73,7 +65,9 @@ def _jax(model: keras.Model, score: Callable[[Any], Any]) -> Callable[[np.ndarra
 
     def run(pictures: np.ndarray) -> tuple[Any, Any]:
         weights = [[v.value for v in some] for some in (model.trainable_variables, model.non_trainable_variables)]
-        gradients, scores = gradient(pictures, *weights)
-        return scores, gradients
+        return gradient(pictures, *weights)[::-1]
 
     return run
+
+
+BACKENDS = {"tensorflow": _tensorflow, "jax": _jax}

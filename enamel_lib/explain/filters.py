@@ -15,9 +15,9 @@ from enamel_lib.indenter import network
 STAGES = len(network.BLOCKS)
 HUE_BINS = 12
 MEASURES = {
-    "colour_share": "share of the contrast that is colour",
+    "colour_share": "colour share of the contrast",
     "colour_entropy": "entropy of the hues (bit)",
-    "frequency": "mean spatial frequency (cycles/px)",
+    "frequency": "mean frequency (cycles/px)",
 }
 
 
@@ -60,16 +60,10 @@ def maximize_filters(
 
     Parameters
     ----------
-    model
-        A convolutional network.
     layer
         Name of the layer whose output channels are the filters.
-    filters
-        Channels.
-    side
-        Of the pictures, px; may differ from the tiles of the network.
-    steps
-        Of the ascent.
+    side, steps
+        Side of the pictures, px, which may differ from the tiles of the network; steps of the ascent.
     rate
         Root mean square change of the colours per step: gradients are normalised to it picture by picture (L2).
     border

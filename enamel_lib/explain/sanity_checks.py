@@ -12,11 +12,10 @@ import pandas as pd
 from scipy import ndimage, stats
 from skimage.measure import block_reduce
 
-from enamel_lib import metrics, models
+from enamel_lib import images, metrics, models
 from enamel_lib.errors import InputError
 from enamel_lib.explain import filters
 from enamel_lib.explain.methods.registry import attribution, saliency, strongest
-from enamel_lib.images import TILE
 from enamel_lib.simulate import sensitivity, simulator
 
 FRACTIONS = tuple(np.linspace(0.1, 0.9, 5).round(2).tolist())  # of the cells deleted or inserted
@@ -135,40 +134,45 @@ class SanityChecks:
         return pd.concat(curves, ignore_index=True)
 
     def compare_with_truth(
-        self, tiles: np.ndarray, gradient: np.ndarray, others: Mapping[str, np.ndarray], true: np.ndarray
+        self, tiles: np.ndarray, true: np.ndarray, *, few: int = 3, samples: int = 8, most_steps: int = 96
     ) -> pd.DataFrame:
         """Fourth test: do gradients follow the true sensitivity, and more so than the map of another tile?
 
         Parameters
         ----------
         tiles, true
-            From `tiles_of_known_truth`.
-        gradient
-            `(N, H, W, 3)`, attribution of the tiles.
-        others
-            By name: maps `(n, H, W)` of the first n tiles, for comparison.
+            From `tiles_of_known_truth`; the first of them those at the first place.
+        few
+            Tiles for SmoothGrad, of so many samples, and integrated gradients, of so many steps at most.
 
         Returns
         -------
         table
             `map`, `scale` (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
         """
-        published, rows = strongest(gradient), []
-        another = np.roll(published, 1, axis=0)
-        judged = {
-            "|gradient|, as published": published,
-            "gradient per degree": sensitivity.per_degree(gradient, tiles),
+        per_degree, some = sensitivity.per_degree, tiles[:few]
+        gradient = attribution(self.model, tiles)
+        smooth = attribution(self.model, some, method="smoothgrad", samples=samples, seed=self.seed)
+        path = {"method": "integrated", "baseline": blurred(images.to_float(some)), "most_steps": most_steps}
+        own = {"|gradient|, as published": strongest(gradient), "gradient per degree": per_degree(gradient, tiles)}
+        another = np.roll(strongest(gradient), 1, axis=0)
+        others = {
+            "SmoothGrad per degree": per_degree(smooth, some),
+            "|integrated gradients|": saliency(self.model, some, **path),
+            "all weights random": next(iter(list(self.maps.values())[-1].values())),
+            "edges of the picture": edges(tiles),
+            "|gradient| of another tile": another,
         }
-        controls = {"edges of the picture": edges(tiles), "|gradient| of another tile": another}
-        for name, maps in (judged | dict(others) | controls).items():
+        rows = []
+        for name, maps in (own | others).items():
             for scale, cell in (("pixels", 1), (f"cells of {CELL} px", CELL)):
                 score = rank_correlation(cell_means(maps, cell), cell_means(true[: len(maps)], cell))
                 label = f"{name} ({len(maps)} tiles)"
                 rows.append({"map": label, "scale": scale, **mean_interval(score, seed=self.seed)})
-        for name, maps in judged.items():
+        for name, maps in own.items():
             score = rank_correlation(maps, true)
-            self._claim(f"{name}: follows the true sensitivity", score, above=FOLLOWS)
             lead = score - rank_correlation(another, true)
+            self._claim(f"{name}: follows the true sensitivity", score, above=FOLLOWS)
             self._claim(f"{name}: nearer the truth than another tile's", lead, above=0)
         return pd.DataFrame(rows)
 
@@ -256,9 +260,9 @@ def tiles_of_known_truth(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.n
     That is `(count, 200, 200)`, GPa per degree that the crystal of one pixel turns.
     """
     depths = (np.random.default_rng(seed).permutation(count) + 0.5) / count
-    side, middle = TILE + 2 * MARGIN, np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    side, middle = images.TILE + 2 * MARGIN, np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     in_tile = np.zeros((side, side))
-    in_tile[middle] = 1 / TILE**2
+    in_tile[middle] = 1 / images.TILE**2
     sections = list(simulator.sections((side, side), range(3000, 3000 + count), depths=depths))
     gradients = [sensitivity.hardness_gradient(section, in_tile)[middle] for section in sections]
     return np.stack([section.rgb[middle] for section in sections]), np.linalg.norm(gradients, axis=-1)

@@ -9,21 +9,18 @@ from skimage.util import montage
 
 from enamel_lib.plots import style
 
+GAP = 6  # px between pictures
+
 
 def filter_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
-    """Fig. 2E: the pictures that excite the filters of each stage, a column; one row per network.
-
-    Parameters
-    ----------
-    pictures
-        By network: for every stage `(N, H, W, 3)` in [0, 1].
-    """
+    """Fig. 2E: the pictures `(N, H, W, 3)` in [0, 1] of each stage, a column; by network, a row."""
     stages = len(next(iter(pictures.values())))
     figure = style.new_figure((style.FULL_INCH / stages + 0.15) * len(pictures))
     axes = figure.subplots(len(pictures), stages, squeeze=False)
     for row, (network, of_stages) in zip(axes, pictures.items(), strict=True):
         for number, (ax, stage) in enumerate(zip(row, of_stages, strict=True), 1):
-            ax.imshow(montage(stage, fill=(1, 1, 1), padding_width=6, channel_axis=-1))
+            framed = montage(stage, fill=(1, 1, 1), padding_width=GAP, channel_axis=-1)
+            ax.imshow(framed[GAP:-GAP, GAP:-GAP])
             ax.set(title=f"{network}, stage {number}", xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
     style.letter(axes[:, 0])
@@ -31,15 +28,7 @@ def filter_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
 
 
 def stage_measures(measures: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Measures of filter pictures by stage: every filter a dot, means joined by lines.
-
-    Parameters
-    ----------
-    measures
-        `kind`, `stage` and the columns named by `labels`.
-    labels
-        Axis label by measure.
-    """
+    """Measures of filter pictures by stage (`kind`, `stage`, and those that have labels): dots, and lines of means."""
     figure = style.new_figure(2.5)
     axes = figure.subplots(1, len(labels))
     for ax, (name, label) in zip(axes, labels.items(), strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from skimage.util import montage
 
 from enamel_lib.explain.orientation import START_DEG, Profile, Published
@@ -27,55 +28,60 @@ def draw_maps(axes: Sequence[Axes], maps: np.ndarray) -> None:
         ax.set_axis_off()
 
 
-def saliency_pairs(tiles: np.ndarray, maps: np.ndarray, titles: Sequence[str]) -> Figure:
-    """Fig. 3A: tiles above their saliency maps, with the key of their colours.
+def draw_bar(ax: Axes, of: Axes, unit: str = UNIT, *, orientation: str = "vertical") -> None:
+    """Turn axes into the colour bar of the map in other axes."""
+    ax.figure.colorbar(of.images[0], cax=ax, orientation=orientation, ticks=MaxNLocator(3))
+    if orientation == "vertical":
+        ax.set(box_aspect=6, anchor="W", title=unit.replace(" of ", "\nof "))
+    else:
+        ax.set(box_aspect=0.12, anchor="N", xlabel=unit)
 
-    Parameters
-    ----------
-    tiles, maps
-        `(N, H, W, 3)` and `(N, H, W)`.
-    """
-    figure = style.new_figure(2.4)
-    *axes, keys = figure.subplots(2, len(tiles) + 1, width_ratios=(*[1] * len(tiles), 0.9)).T
-    for ax, tile, title in zip(axes, tiles, titles, strict=True):
-        style.draw_image(ax[0], tile, title)
-    style.scale_bar(axes[0][0], tiles.shape[2], PIXEL_UM)
-    draw_maps([ax[1] for ax in axes], maps)
-    style.draw_pic_key(keys[0])
-    keys[1].set_axis_off()
-    figure.colorbar(axes[0][1].images[0], ax=keys[1], location="left", fraction=0.3, label=UNIT.replace("per", "per\n"))
-    style.letter(axes[0])
+
+def draw_key(ax: Axes) -> None:
+    """Draw the colour key of PIC maps in little space."""
+    style.draw_pic_key(ax)
+    ax.set(xlabel="in-plane φ (°)", ylabel="|γ| (°)", xticks=(-90, 0, 90), yticks=(0, 90), box_aspect=0.7)
+
+
+def saliency_pairs(tiles: np.ndarray, maps: np.ndarray, titles: Sequence[str], kind: str) -> Figure:
+    """Fig. 3A: tiles `(N, H, W, 3)` of a kind ("simulated" or "own") above their saliency maps `(N, H, W)`."""
+    figure = style.new_figure(2.35)
+    pictures, keys = figure.subfigures(1, 2, width_ratios=(len(tiles), 1.4))
+    pictures.suptitle(f"{kind} tiles with their labels, and their saliency |gradient|", x=0.03, ha="left", size=8.5)
+    axes = pictures.subplots(2, len(tiles))
+    for ax, tile, title in zip(axes[0], tiles, titles, strict=True):
+        style.draw_image(ax, tile, title)
+    style.scale_bar(axes[0, 0], tiles.shape[2], PIXEL_UM)
+    draw_maps(axes[1], maps)
+    key, bar = keys.subplots(2, 1)
+    draw_key(key)
+    draw_bar(bar, axes[1, 0])
+    style.letter(axes[:, 0])
     return figure
 
 
-def saliency_methods(tiles: np.ndarray, maps: Mapping[str, np.ndarray], units: Sequence[str]) -> Figure:
-    """Tiles, one a row, beside their maps by several methods, one colour scale per method.
+def saliency_methods(tiles: np.ndarray, maps: Mapping[str, np.ndarray], kind: str) -> Figure:
+    """Tiles `(N, H, W, 3)` of a kind, one a row, beside their maps `(N, H, W)` by method, one colour scale per method.
 
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)`.
-    maps
-        By method: `(N, H, W)`; those with negative values are red where they raise the prediction, blue where they
-        lower it.
-    units
-        Of the methods.
+    Signed maps are red where a pixel raises the prediction, blue where it lowers it.
     """
-    figure = style.new_figure(1.3 * len(tiles) + 0.8)
-    axes = figure.subplots(len(tiles), len(maps) + 1, squeeze=False)
-    for row, tile in zip(axes, tiles, strict=True):
-        style.draw_image(row[0], tile)
-    axes[0, 0].set_title("tile")
-    for column, (method, values), unit in zip(axes.T[1:], maps.items(), units, strict=True):
-        draw_maps(column, values)
+    figure = style.new_figure(1.3 * len(tiles) + 1)
+    axes = figure.subplots(len(tiles) + 1, len(maps) + 1, height_ratios=(*[1] * len(tiles), 0.5))
+    for ax, tile in zip(axes[:, 0], tiles, strict=False):
+        style.draw_image(ax, tile)
+    axes[0, 0].set_title(f"{kind} tile")
+    style.scale_bar(axes[0, 0], tiles.shape[2], PIXEL_UM)
+    draw_key(axes[-1, 0])
+    for column, (method, values) in zip(axes.T[1:], maps.items(), strict=True):
+        draw_maps(column[:-1], values)
         column[0].set_title(method)
-        figure.colorbar(column[0].images[0], ax=column, location="bottom", label=unit, aspect=12, shrink=0.9)
+        draw_bar(column[-1], column[0], "GPa" if method == "integrated" else UNIT, orientation="horizontal")
     style.letter(axes[0])
     return figure
 
 
 def orientation_statistics(
-    published: Mapping[str, Mapping[str, Published]], profiles: Mapping[str, Mapping[str, Profile]]
+    published: Mapping[str, Mapping[str, Published]], profiles: Mapping[str, Mapping[str, Profile]], kind: str
 ) -> Figure:
     """Fig. 3B-D and what they should have asked: saliency against the two angles of the sample frame, one a column.
 
@@ -85,8 +91,10 @@ def orientation_statistics(
         By name, from `orientation.published_statistics`: of the saliency, and of saliency that knows nothing.
     profiles
         By branch, from `orientation.profiles_of_branches`.
+    kind
+        Of data, "simulated" or "own".
     """
-    figure = style.new_figure(7)
+    figure = style.new_figure(7.2)
     axes = figure.subplots(4, 2, sharex="col")
     first = next(iter(published.values()))
     for column, (angle, start) in zip(axes.T, START_DEG.items(), strict=True):
@@ -99,8 +107,14 @@ def orientation_statistics(
             halves = (np.arange(len(by_angle[angle].scaled)) + 0.5) * np.diff(edges)[0] / 2 + start
             column[2].semilogy(halves, by_angle[angle].scaled, line, label=name)
         _draw_profiles(column[3], profiles, angle)
+    figure.legend(*axes[3, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.colorbar(drawn, ax=axes[0], label="pixels", aspect=12)
-    titles = ("saliency of every pixel", "frequency", "saliency over frequency, as published", "mean given the angle")
+    titles = (
+        f"saliency of every pixel of {kind} tiles",
+        "frequency",
+        "saliency over frequency, as published",
+        "mean given the angle",
+    )
     labels = (DENSITY_LABEL, "share of pixels", "relative to\nthe maximum", "saliency /\nmean of the tile")
     for ax, title, label in zip(axes[:, 0], titles, labels, strict=True):
         ax.set(title=title, ylabel=label)
@@ -113,42 +127,42 @@ def _draw_profiles(ax: Axes, profiles: Mapping[str, Mapping[str, Profile]], angl
     for (branch, by_angle), colour, line in zip(profiles.items(), ("C0", "C1"), ("-", "--"), strict=True):
         bins = by_angle[angle].bins
         ax.fill_between(
-            bins["centre"], bins["low"], bins["high"], color=colour, alpha=0.2, lw=0, label="maps exchanged"
+            bins["centre"],
+            bins["low"],
+            bins["high"],
+            color=colour,
+            alpha=0.2,
+            lw=0,
+            label=f"{branch}, maps exchanged (95 %)",
         )
         ax.plot(bins["centre"], bins["mean"], line, color=colour, label=f"branch {branch}")
     start = START_DEG[angle]
     ax.set(xlabel=ANGLE_NAMES[angle], xlim=(start, 90), xticks=np.linspace(start, 90, 7))
-    if angle == "phi":
-        ax.legend(ncols=2)
 
 
 def orientation_profiles(profiles: Mapping[str, Mapping[str, Profile]]) -> Figure:
     """Mean saliency given each angle, for both branches: the last row of `orientation_statistics` by itself."""
-    figure = style.new_figure(2.2)
+    figure = style.new_figure(2.5)
     axes = figure.subplots(1, 2)
     for ax, angle in zip(axes, START_DEG, strict=True):
         _draw_profiles(ax, profiles, angle)
-    axes[0].set_ylabel("saliency / mean of the window")
+    axes[0].set_ylabel("saliency /\nmean of the window")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     style.letter(axes)
     return figure
 
 
 def map_saliency(windows: np.ndarray, maps: np.ndarray, columns: int) -> Figure:
-    """A map of windows side by side, and their saliency on one colour scale.
-
-    Parameters
-    ----------
-    windows, maps
-        `(N, H, W, 3)` and `(N, H, W)`, row by row.
-    columns
-        Windows in a row.
-    """
-    figure = style.new_figure(3)
-    left, right = figure.subplots(1, 2)
+    """Windows `(N, H, W, 3)` of a map, row by row in so many columns, and their saliency `(N, H, W)`."""
+    figure = style.new_figure(2.3)
+    left, right, keys = figure.subfigures(1, 3, width_ratios=(3, 3, 1.4))
+    left, right = left.subplots(), right.subplots()
     grid = {"grid_shape": (len(windows) // columns, columns)}
     style.draw_image(left, montage(windows, channel_axis=-1, **grid), "real map (Lew 2023)")
     draw_maps([right], montage(maps, **grid)[None])
     right.set_title(f"|gradient| of {len(windows)} windows")
-    figure.colorbar(right.images[0], ax=right, location="bottom", label=UNIT, aspect=30, shrink=0.9)
+    key, bar = keys.subplots(2, 1)
+    draw_key(key)
+    draw_bar(bar, right)
     style.letter((left, right))
     return figure

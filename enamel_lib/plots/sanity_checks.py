@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.plots import style
-from enamel_lib.plots.saliency import draw_maps
+from enamel_lib.plots.saliency import draw_bar, draw_key, draw_maps
 
 
 def _intervals(ax: Axes, rows: pd.DataFrame, place: np.ndarray, number: int, *, across: bool = False, **look) -> None:
@@ -74,25 +74,22 @@ def perturbation_curves(curves: pd.DataFrame) -> Figure:
 
 
 def truth(tiles: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Tiles, the true sensitivity of their hardness, and the network's, pixel by pixel.
+    """Tiles `(N, H, W, 3)`, the true sensitivity of their hardness, and the network's, `(N, H, W)`, GPa per degree.
 
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)`.
-    true, predicted
-        `(N, H, W)`, GPa per degree; each on a colour scale of its own, since their patterns are compared.
+    Each of the two has a colour scale of its own, since their patterns are compared.
     """
-    figure = style.new_figure(1.35 * 3)
-    axes = figure.subplots(3, len(tiles), squeeze=False)
+    figure = style.new_figure(4.3)
+    pictures, keys = figure.subfigures(1, 2, width_ratios=(len(tiles), 1))
+    axes, (key, *bars) = pictures.subplots(3, len(tiles)), keys.subplots(3, 1)
     for ax, tile in zip(axes[0], tiles, strict=True):
         style.draw_image(ax, tile)
-    style.scale_bar(axes[0, 0], tiles.shape[2], PIXEL_UM)
-    for row, maps, name in zip(axes[1:], (true, predicted), ("true |dH/dc|", "network's |dH/dc|"), strict=True):
-        draw_maps(row, maps)
-        row[0].set_title(name)
-        figure.colorbar(row[0].images[0], ax=row, label="GPa per degree", format="%.0e")
     axes[0, 0].set_title("simulated tile")
+    style.scale_bar(axes[0, 0], tiles.shape[2], PIXEL_UM)
+    draw_key(key)
+    for row, bar, maps, name in zip(axes[1:], bars, (true, predicted), ("true", "network's"), strict=True):
+        draw_maps(row, maps * 1e6)
+        row[0].set_title(f"{name} |dH/dc|")
+        draw_bar(bar, row[0], "kPa per degree")
     style.letter(axes[:, 0])
     return figure
 

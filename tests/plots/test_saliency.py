@@ -23,7 +23,7 @@ def drawn():
 
 
 def colour_bars(figure):
-    return [ax for ax in figure.axes if ax.get_label() == "<colorbar>"]
+    return {image.colorbar for ax in figure.axes for image in ax.images if image.colorbar}
 
 
 def test_filter_pictures_keep_their_places(drawn):
@@ -33,7 +33,7 @@ def test_filter_pictures_keep_their_places(drawn):
     names = [f"{network}, stage {number}" for network in ("trained", "untrained") for number in (1, 2)]
     assert [ax.get_title(loc="left") for ax in figure.axes] == names
     mosaic = figure.axes[1].images[0].get_array()
-    assert mosaic[24, 24].tolist() == pytest.approx([0.8] * 3)
+    assert mosaic[18, 18].tolist() == pytest.approx([0.8] * 3)
     assert mosaic[-10, -10].tolist() == pytest.approx([1] * 3)  # five pictures leave places white
 
 
@@ -48,13 +48,13 @@ def test_measures_join_the_means_of_stages(drawn):
 
 
 def test_maps_that_are_compared_share_a_scale_with_a_bar_and_signed_ones_have_a_middle(drawn):
-    figure = saliency.saliency_pairs(TILES, MAPS * [[[1]], [[5]], [[9]]], ["1", "2", "3"])
+    figure = saliency.saliency_pairs(TILES, MAPS * [[[1]], [[5]], [[9]]], ["1", "2", "3"], "own")
     drawn(figure)
     scales = {ax.images[0].get_clim() for ax in figure.axes if ax.images and ax.images[0].get_array().shape == (20, 20)}
     assert len(scales) == 1
     assert scales.pop() == pytest.approx((0, 9), rel=0.05)
     assert len(colour_bars(figure)) == 1
-    figure = saliency.saliency_methods(TILES, {"size": MAPS, "signed": MAPS - 0.5}, ["GPa", "GPa"])
+    figure = saliency.saliency_methods(TILES, {"size": MAPS, "signed": MAPS - 0.5}, "own")
     drawn(figure)
     low, high = figure.axes[2].images[0].get_clim()
     assert low == -high
@@ -66,11 +66,11 @@ def test_orientation_figure_shows_both_branches_and_what_its_bands_are(drawn):
     noise = RNG.random(tiles.shape[:3])
     published = orientation.published_statistics(orientation.cells(tiles), noise)
     profiles = orientation.profiles_of_branches(tiles, noise, np.arange(4), permutations=3)
-    figure = saliency.orientation_statistics({"one": published, "other": published}, profiles)
+    figure = saliency.orientation_statistics({"one": published, "other": published}, profiles, "own")
     drawn(figure)
     assert len(figure.axes) == 8 + len(colour_bars(figure))
     assert [line.get_label() for line in figure.axes[6].lines] == ["branch +", "branch −"]
-    assert "maps exchanged" in [text.get_text() for text in figure.axes[6].get_legend().get_texts()]
+    assert "+, maps exchanged (95 %)" in [text.get_text() for text in figure.legends[0].get_texts()]
     alone = saliency.orientation_profiles(profiles)
     drawn(alone)
     assert len(alone.axes) == 2
@@ -108,10 +108,6 @@ def test_curves_and_pictures_of_truth(drawn):
     )
     drawn(figure)
     assert [len(ax.containers) for ax in figure.axes] == [2, 2]
-    truth = sanity_checks.truth(
-        TILES,
-        MAPS,
-        MAPS,
-    )
+    truth = sanity_checks.truth(TILES, MAPS, MAPS)
     drawn(truth)
     assert len(colour_bars(truth)) == 2
