@@ -17,19 +17,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from enamel_lib import microstructure, pic
+from enamel_lib import metrics, microstructure, pic
 from enamel_lib.errors import check_choice
 from enamel_lib.indenter.evaluation import r2
 
 REGRESSORS = ("mean", "linear", "trees")
 PICTURE, NOTHING, HIDDEN = "given the picture", "given nothing", "given what no\npicture shows"
 CONTENDERS = (  # name, what it is given, regressor, features, what it learns from
-    ("linear model, orientation statistics", PICTURE, "linear", "statistics", "label"),
-    ("trees, orientation statistics", PICTURE, "trees", "statistics", "label"),
+    ("linear model of statistics", PICTURE, "linear", "statistics", "label"),
+    ("trees of statistics", PICTURE, "trees", "statistics", "label"),
     ("always the mean", NOTHING, "mean", "statistics", "label"),
-    ("linear model, hidden variables", HIDDEN, "linear", "hidden", "label"),
-    ("trees, hidden variables", HIDDEN, "trees", "hidden", "label"),
-    ("trees, hidden variables, learning from the truth", HIDDEN, "trees", "hidden", "truth"),
+    ("linear model of hidden variables", HIDDEN, "linear", "hidden", "label"),
+    ("trees of hidden variables", HIDDEN, "trees", "hidden", "label"),
+    ("trees of hidden variables, taught the truth", HIDDEN, "trees", "hidden", "truth"),
 )
 
 
@@ -93,6 +93,18 @@ def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.nd
     # on a thousand tiles two threads wait for each other longer than they work, and for minutes on a busy machine
     with threadpool_limits(1, user_api="openmp"):
         return trees.fit(features, labels, sample_weight=weights)
+
+
+def unexplained(train: pd.DataFrame, tested: pd.DataFrame) -> float:
+    """Share of the variance of true hardness that trees cannot tell from the hidden variables, learning from truth.
+
+    Parameters
+    ----------
+    train, tested
+        `truth` (GPa) and `hidden_*`.
+    """
+    trees = fit("trees", train.filter(like="hidden_"), train["truth"].to_numpy())
+    return 1 - metrics.regression_scores(trees.predict(tested.filter(like="hidden_")), tested["truth"])["r2"]
 
 
 def ranking(train: pd.DataFrame, scored: Mapping[str, pd.DataFrame], tiles: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -31,26 +31,34 @@ def predicted(rows: pd.DataFrame, tiles: np.ndarray, predictor: Callable[[np.nda
 
 
 def held_out(
-    table: pd.DataFrame,
-    protocol: str,
+    splits: Mapping[str, pd.DataFrame],
     tiles: np.ndarray,
-    predictor: Callable[[np.ndarray], np.ndarray],
+    predictors: Mapping[str, Callable[[np.ndarray], np.ndarray]],
     *,
     most: int,
     seed: int = 0,
-) -> pd.DataFrame:
-    """Predict held-out rows of a split table, of at most so many distinct tiles drawn at random.
+) -> dict[str, pd.DataFrame]:
+    """Predict what each split holds out (`HELD_OUT`), of at most so many distinct tiles drawn at random.
 
     Parameters
     ----------
-    table
-        From `curation.split` by the `protocol`, which decides what is held out (`HELD_OUT`).
-    tiles, predictor
+    splits, predictors
+        By protocol: a table of `curation.split`, and the network trained on it.
+    tiles
         See `predicted`.
     """
-    rows = table[table["split"].isin(HELD_OUT[protocol])]
-    ids = np.random.default_rng(seed).permutation(rows["tile_id"].unique())[:most]
-    return predicted(rows[rows["tile_id"].isin(ids)], tiles, predictor)
+    rows = {}
+    for protocol, table in splits.items():
+        held = table[table["split"].isin(HELD_OUT[protocol])]
+        ids = np.random.default_rng(seed).permutation(held["tile_id"].unique())[:most]
+        rows[protocol] = predicted(held[held["tile_id"].isin(ids)], tiles, predictors[protocol])
+    return rows
+
+
+def mean_baseline(table: pd.DataFrame) -> float:
+    """Mean squared error, GPa^2 and as weighted, of always answering the mean label of the training rows."""
+    train = table[table["split"] == "train"]
+    return float(np.cov(train["label"], aweights=train["weight"], ddof=0))
 
 
 def r2(
@@ -107,15 +115,17 @@ def leakage(tested: Mapping[str, pd.DataFrame], unseen: Mapping[str, pd.DataFram
     return pd.DataFrame(rows)
 
 
-def gain(better: ArrayLike, other: ArrayLike, truth: ArrayLike) -> tuple[float, float]:
-    """95 % interval of how far the R2 of one prediction of new tiles is above that of another; tiles are resampled."""
-    better, other, truth = map(np.asarray, (better, other, truth))
+def gain(better: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
+    """95 % interval of how far R2 is above that of another prediction of the same new tiles, which are resampled."""
 
     def difference(rows: np.ndarray) -> float:
-        one, two = (metrics.regression_scores(each[rows], truth[rows])["r2"] for each in (better, other))
+        one, two = (
+            metrics.regression_scores(each["predicted"].iloc[rows], each["truth"].iloc[rows])["r2"]
+            for each in (better, other)
+        )
         return one - two
 
-    return metrics.bootstrap_interval(difference, np.arange(len(truth)))
+    return metrics.bootstrap_interval(difference, np.arange(len(better)))
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:

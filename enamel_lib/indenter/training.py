@@ -5,6 +5,7 @@ There are two ways to train: `train_end_to_end` learns hardness from the labels 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,26 @@ def pretrain_and_probe(
         **data_facts(tiles, train_rows),
         **models.made_with(),
     }
+
+
+def summary(cards: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """How networks were trained by `pretrain_and_probe`, from their model cards: a column each."""
+    return pd.DataFrame(
+        {
+            name: {
+                "recipe": card["recipe"]["name"],
+                "structure, pictures": ", ".join(
+                    f"{stage['images']:,} at {stage['size']} px" for stage in card["recipe"]["stages"]
+                ),
+                "structure, hours": f"{sum(stage['seconds'] for stage in card['structure']) / 3600:.1f}",
+                "hardness, rows": f"{card['train_rows']:,}",
+                "hardness, distinct tiles": f"{card['train_tiles']:,}",
+                "strength of the ridge": f"{card['dense_layer']['chosen']:.0f}",
+                "processor": f"{card['hardware']['processor']}, {card['hardware']['cores']} cores",
+            }
+            for name, card in cards.items()
+        }
+    )
 
 
 def _world(root: Path) -> str:

@@ -113,8 +113,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return described.stdout.strip()
-
-
-def stages(planned: list[dict[str, Any]]) -> str:
-    """Stages of a training recipe in words: how many pictures of which size."""
-    return ", ".join(f"{stage['images']:,} at {stage['size']} px" for stage in planned)

@@ -50,14 +50,19 @@ def test_drawn_labels_set_a_floor():
 
 
 def test_held_out_rows_are_those_of_the_protocol_and_of_so_many_tiles():
-    rows = pd.concat(
-        [ROWS.assign(split=split, tile_id=ROWS["tile_id"] + 3 * i) for i, split in enumerate(("val", "test"))]
-    )
+    rows = pd.concat([ROWS.assign(split="val"), ROWS.assign(split="test", tile_id=ROWS["tile_id"] + 3)])
+    splits, predictors = dict.fromkeys(evaluation.HELD_OUT, rows), dict.fromkeys(evaluation.HELD_OUT, brightness)
     tiles = np.zeros((6, 4, 4, 3), np.uint8)
-    held_out = {name: evaluation.held_out(rows, name, tiles, brightness, most=9) for name in ("paper", "audited")}
+    held_out = evaluation.held_out(splits, tiles, predictors, most=9)
     assert set(held_out["paper"]["split"]) == {"test"}
     assert set(held_out["audited"]["split"]) == {"val", "test"}
-    assert evaluation.held_out(rows, "audited", tiles, brightness, most=2)["tile_id"].nunique() == 2
+    assert evaluation.held_out(splits, tiles, predictors, most=2)["audited"]["tile_id"].nunique() == 2
+
+
+def test_the_mean_baseline_is_the_weighted_variance_of_the_training_labels():
+    train = pd.DataFrame({"split": "train", "label": [3.0, 5.0], "weight": [3.0, 1.0]})
+    table = pd.concat([train, train.assign(split="test", label=9.0)])
+    assert evaluation.mean_baseline(table) == pytest.approx((3 * 0.5**2 + 1.5**2) / 4)
 
 
 def test_r2_has_an_interval_if_there_are_groups_to_resample():
@@ -79,7 +84,7 @@ def test_a_leak_shows_as_a_better_score_of_a_worse_network():
     table = evaluation.leakage(tested, unseen).pivot(index="scored", columns="split", values="r2")
     assert table.loc["own test split", "paper"] > table.loc["own test split", "audited"]
     assert table.loc["new enamel", "paper"] < table.loc["new enamel", "audited"]
-    low, high = evaluation.gain(unseen["audited"]["predicted"], unseen["paper"]["predicted"], new["truth"])
+    low, high = evaluation.gain(unseen["audited"], unseen["paper"])
     assert 0 < low < high
 
 

@@ -13,7 +13,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-from enamel_lib import checkpoints, images, models
+from enamel_lib import checkpoints, images, models, paths
 from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.dataset import augmentation, simulated
 from enamel_lib.errors import InputError, ModelError
@@ -395,3 +395,10 @@ def test_a_run_from_files_to_the_card(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "indenter-audited.json").read_text())["sha256"] == card["sha256"]
     again = training.train("quick", root=tmp_path / "data", out=tmp_path / "run", resume=True)
     assert json.dumps(again["metrics"]) == json.dumps(card["metrics"])  # NaN is NaN
+
+
+def test_a_summary_of_the_shipped_cards_says_how_they_were_trained():
+    cards = {name: models.read_card(paths.MODELS / f"indenter-{name}.keras") for name in ("paper", "audited")}
+    table = training.summary(cards)
+    assert table.loc["structure, pictures", "audited"] == "96,000 at 50 px, 36,000 at 100 px"
+    assert table.loc["hardness, rows"].tolist() == ["15,911", "1,693"]

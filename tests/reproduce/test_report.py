@@ -39,7 +39,3 @@ def test_the_manifest_names_versions_and_times(tmp_path):
     assert manifest["profile"] == "quick"
     assert manifest["minutes"] == 1.5
     assert manifest["versions"]["numpy"] == np.__version__
-
-
-def test_stages_in_words():
-    assert report.stages([{"images": 4800, "size": 50}, {"images": 80, "size": 99}]) == "4,800 at 50 px, 80 at 99 px"
