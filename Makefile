@@ -34,7 +34,7 @@ figures: setup  ## run every notebook (default profile) and write figures/
 
 test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval
 	@$(PYTEST) $(HALVES)
-	@$(PYTEST) $(HALVES) --dist loadgroup tests/quick_notebooks.py
+	@$(PYTEST) $(HALVES) --dist loadgroup tests/quick_notebooks.py tests/clone_notebooks.py
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) $(HALVES) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) tests/test_facts.py

@@ -1,4 +1,4 @@
-"""Commands around data: simulate tiles, check the dataset, train on it."""
+"""Commands around data: fetch what others published, simulate tiles, check the dataset, train on it."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,28 @@ from typing import Annotated
 import typer
 
 from enamel_lib.cli import console
+from enamel_lib.errors import InputError
 
 commands = typer.Typer()
 
 Root = Annotated[Path | None, typer.Option(help="Data in the authors' layout; data/raw if filled, else simulated.")]
+
+
+@commands.command()
+def fetch() -> None:
+    """Get and verify all reference data ahead of time; list what each file is, its licence and size."""
+    from enamel_lib import reference
+
+    missing = []
+    for name, item in reference.REGISTRY.items():
+        try:
+            where = f"as published (SHA-256), in {reference.fetch(name).parent}"
+        except InputError as error:
+            where = "missing"
+            missing.append(error)
+        typer.echo(f"{name}: {item.what}\n    {item.size / 1000:,.0f} kB, {item.licence}; {where}")
+    if missing:
+        raise missing[0]
 
 
 @commands.command()

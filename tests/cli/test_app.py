@@ -1,6 +1,7 @@
 """The command line: what it writes, and how it refuses."""
 
 import errno
+import hashlib
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import typer
 from PIL import Image
 
-from enamel_lib import inference, paths, simulate
+from enamel_lib import inference, paths, reference, simulate
 from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
 from enamel_lib.reproduce import notebooks
@@ -47,6 +48,26 @@ def refused(result, *words):
     assert complaint.startswith("enamel: ")
     assert complaint.count("\n") == 1
     assert all(word in complaint for word in words), complaint
+
+
+def test_fetch_lists_what_there_is_and_says_what_to_do_without_a_network(enamel, tmp_path, monkeypatch):
+    content = b"the picture"
+    item = reference.Item(
+        "a picture", "MIT, somebody", 1234, hashlib.sha256(content).hexdigest(), "http://127.0.0.1:9/x"
+    )
+    monkeypatch.setitem(reference.REGISTRY, reference.REAL_MAP, item)
+    monkeypatch.setattr(paths, "SHARED", tmp_path)
+    monkeypatch.setenv("ENAMEL_CACHE", str(tmp_path / "cache"))
+    code, said, complaint = enamel("fetch")
+    assert code == 2
+    assert "a picture\n    1 kB, MIT, somebody; missing" in said
+    assert "published_hardness_map.npz: the authors' hardness map" in said
+    assert "without a network" in complaint
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / reference.REAL_MAP).write_bytes(content)
+    code, said, complaint = enamel("fetch")
+    assert (code, complaint) == (0, "")
+    assert said.count("as published") == len(reference.REGISTRY)
 
 
 def test_simulate_writes_tiles_truth_and_labels_the_same_each_time(enamel, tmp_path):
