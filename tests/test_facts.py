@@ -1,4 +1,4 @@
-"""The facts of rerun notebooks agree with the committed ones: run after nbval, which writes them elsewhere.
+"""Facts and results of rerun notebooks agree with the committed ones: run after nbval, which writes them elsewhere.
 
 Processors round differently (bfloat16 or float32, AVX or AMX), so numbers may differ by a little; names may not.
 """
@@ -7,6 +7,8 @@ import json
 import math
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from enamel_lib import paths
@@ -16,9 +18,11 @@ RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
 # engines may differ by 0.02 GPa, in bfloat16 most on pictures unlike enamel, as the controls are.
 WIDER = {"03", "08"}
 COMMITTED = sorted((paths.FIGURES / "facts").glob("*.json"))
+RESULTS = sorted((paths.DATA / "results").iterdir())
+needs_rerun = pytest.mark.skipif(not RERUN, reason="no rerun to compare with; `make test` makes one")
 
 
-@pytest.mark.skipif(not RERUN, reason="no rerun to compare with; `make test` makes one")
+@needs_rerun
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_a_rerun_gives_the_committed_facts(path):
     committed = json.loads(path.read_text(encoding="utf-8"))
@@ -32,3 +36,18 @@ def test_a_rerun_gives_the_committed_facts(path):
             assert math.isclose(value, again, rel_tol=0.03, abs_tol=absolute), f"{name}: {again}, committed {value}"
         else:
             assert value == again, name
+
+
+def layout(path):
+    """Names, types and shapes in a file of results."""
+    if path.suffix == ".csv":
+        table = pd.read_csv(path)
+        return {"rows": len(table)} | {name: str(kind) for name, kind in table.dtypes.items()}
+    with np.load(path) as arrays:
+        return {name: (array.dtype.kind, array.shape) for name, array in arrays.items()}
+
+
+@needs_rerun
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_a_rerun_gives_results_of_the_committed_layout(path):
+    assert layout(paths.ROOT / RERUN / "data" / "results" / path.name) == layout(path)
