@@ -63,7 +63,7 @@ def test_fetch_lists_what_there_is_and_says_what_to_do_without_a_network(enamel,
     assert "a picture\n    1 kB, MIT, somebody; missing" in said
     assert "published_hardness_map.npz: the authors' hardness map" in said
     assert "without a network" in complaint
-    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").mkdir(exist_ok=True)
     (tmp_path / "cache" / reference.REAL_MAP).write_bytes(content)
     code, said, complaint = enamel("fetch")
     assert (code, complaint) == (0, "")
