@@ -69,7 +69,7 @@ def mixing(coarse: np.ndarray, fine: np.ndarray, crossed: np.ndarray, hardness: 
     sheet = np.concatenate([top[None], np.concatenate([coarse[:, None], crossed], axis=1)])
     figure = new_figure((FULL_INCH - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.2)
     ax = figure.subplots()
-    names = ["fine styles of", *(f"coarse of {number + 1}" for number in range(len(coarse)))]
+    names = ["fine", *(f"coarse {number + 1}" for number in range(len(coarse)))]
     _draw_matrix(ax, sheet, names, np.pad(hardness, ((1, 0), (1, 0)), constant_values=np.nan))
     for line in (ax.axhline, ax.axvline):
         line(fine.shape[1] + 1.5 * GAP_PX - 0.5, color="black", lw=1)
