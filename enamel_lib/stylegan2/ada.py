@@ -13,11 +13,11 @@ from keras import ops
 
 KIMG = 500.0  # thousand pictures in which p could go from 0 to 1
 ZOOM, SHIFT, BRIGHTNESS = 0.2, 0.125, 0.2  # sd in octaves, share of the side at most, sd in octaves
-GREY = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)  # turns colours about the grey axis
+GREY = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)  # rotates colours about the grey axis
 
 
 def draw_changes(rng: np.random.Generator, count: int, side: int, p: float) -> tuple[np.ndarray, ...]:
-    """Draw the changes of a batch: mirror, zoom and shift of each axis, brightness, turn of hue; each with chance `p`.
+    """Draw the changes of a batch: mirror, zoom and shift of each axis, brightness, rotated hue; each with chance `p`.
 
     Returns
     -------
@@ -28,9 +28,9 @@ def draw_changes(rng: np.random.Generator, count: int, side: int, p: float) -> t
     """
     rows, columns = (_axis(rng, count, side, p) for _ in range(2))
     angle = np.where(rng.random(count) < p, rng.uniform(-np.pi, np.pi, count), 0)[:, None, None]
-    turn = np.eye(3) + np.sin(angle) * GREY + (1 - np.cos(angle)) * GREY @ GREY
+    rotation = np.eye(3) + np.sin(angle) * GREY + (1 - np.cos(angle)) * GREY @ GREY
     brightness = np.where(rng.random(count) < p, 2 ** rng.normal(0, BRIGHTNESS, count), 1)[:, None, None]
-    return rows, columns, (brightness * turn).astype(np.float32)
+    return rows, columns, (brightness * rotation).astype(np.float32)
 
 
 def _axis(rng: np.random.Generator, count: int, side: int, p: float) -> np.ndarray:

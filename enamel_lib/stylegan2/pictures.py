@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from enamel_lib import checkpoints, images
-from enamel_lib.dataset import curation, sources
+from enamel_lib.dataset import augmentation, curation, sources
 from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import ada
-from enamel_lib.stylegan2.augmentation import augment
 
 MIXING = 0.9  # share of pictures with two styles
+BRIGHTNESS = (0.5, 2.0)  # Lew 2023, Methods
 
 
 def load_pictures(source: str | Path) -> np.ndarray:
@@ -54,6 +54,34 @@ def _middle(picture: np.ndarray) -> np.ndarray:
     side = min(picture.shape[:2])
     top, left = ((length - side) // 2 for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]
+
+
+def augment(pictures: np.ndarray, rng: np.random.Generator, kind: str = "orientation-true") -> np.ndarray:
+    """Vary every picture of a batch at random; a generator learns to draw whatever is done to them.
+
+    Parameters
+    ----------
+    pictures
+        `(N, R, R, 3)` uint8.
+    rng
+        Source of the draws.
+    kind
+        `orientation-true`: flips that turn the directions with the picture, at true scale and brightness, since
+        brightness stands for the tilt of a crystal. `paper`: flips that leave colours alone, zoom 0.5 to 1 of each
+        axis and brightness 0.5 to 2. `none`.
+
+    Returns
+    -------
+    np.ndarray
+        `(N, R, R, 3)` uint8.
+    """
+    if kind == "none":
+        return pictures
+    if kind == "orientation-true":
+        return augmentation.augment(pictures, rng, lowest_zoom=1.0, orientation_true=True)
+    pictures = augmentation.augment(pictures, rng, lowest_zoom=0.5)
+    brightness = rng.uniform(*BRIGHTNESS, (len(pictures), 1, 1, 1))
+    return np.rint(np.minimum(pictures * brightness, 255)).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from enamel_lib import checkpoints
 from enamel_lib.errors import InputError
-from enamel_lib.stylegan2.augmentation import KINDS
 
+AUGMENTATIONS = ("orientation-true", "paper", "none")  # see `pictures.augment`
 RECIPES = Path(__file__).parent / "recipes"
 NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
 DEFAULTS = {
@@ -75,7 +75,7 @@ def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> N
     choices = {
         "precision": ("float32", "mixed_bfloat16"),
         "checkpoint_precision": ("float32", "float16"),
-        "augmentation": KINDS,
+        "augmentation": AUGMENTATIONS,
     }
     for key, value in stage.items():
         if key in choices:

@@ -230,7 +230,7 @@ def test_a_wrong_python_says_which_one_is_needed(tmp_path):
 
 
 def test_a_missing_environment_says_how_to_build_it(tmp_path, monkeypatch):
-    monkeypatch.setenv(client.VARIABLE, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(client.PYTHON_VARIABLE, str(tmp_path / "nowhere"))
     (tmp_path / "any.pkl").touch()
     with pytest.raises(EngineError, match="make tf1"):
         client.Tf1Generator(tmp_path / "any.pkl")

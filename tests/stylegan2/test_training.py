@@ -10,11 +10,10 @@ from enamel_lib import checkpoints, images, pic
 from enamel_lib.checkpoints import values_of
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.stylegan2 import ada, build_discriminator, build_generator, import_snapshot, losses
-from enamel_lib.stylegan2.augmentation import augment
 from enamel_lib.stylegan2.backends import gradient, make_step
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.layers import double
-from enamel_lib.stylegan2.pictures import Batches, load_pictures
+from enamel_lib.stylegan2.pictures import Batches, augment, load_pictures
 from enamel_lib.stylegan2.preview import distances, draw
 from enamel_lib.stylegan2.recipe import DEFAULTS, NETWORK, RECIPES, load_recipe
 from enamel_lib.stylegan2.training import CHECKPOINT, HISTORY, SAMPLES, Run

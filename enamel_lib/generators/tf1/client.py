@@ -20,12 +20,12 @@ from enamel_lib.errors import EngineError, InputError, ModelError
 from enamel_lib.generators.base import ImageGenerator
 from enamel_lib.generators.tf1 import worker
 
-VARIABLE = "ENAMEL_TF1_PYTHON"  # names an interpreter other than that of `make tf1`
+PYTHON_VARIABLE = "ENAMEL_TF1_PYTHON"  # names an interpreter other than that of `make tf1`
 PYTHON = paths.ROOT / ".venv-tf1" / "bin" / "python"
 START_S = 120.0  # importing TensorFlow 1.14 from a cold disk takes up to 20 s
-BATCH = 8  # pictures in one request
+BATCH_SIZE = 8  # pictures in one request
 GRACE_S = 5.0  # for a worker whose input has ended
-BLAME = {"environment": EngineError, "snapshot": ModelError, "request": InputError}
+ERRORS = {"environment": EngineError, "snapshot": ModelError, "request": InputError}
 
 
 class _Died(Exception):
@@ -42,7 +42,7 @@ class Tf1Generator(ImageGenerator):
     python
         Interpreter of the TensorFlow 1.14 environment; that of `make tf1`, or `$ENAMEL_TF1_PYTHON`, if None.
     timeout_s
-        Longest wait for one answer (at most `BATCH` pictures), s.
+        Longest wait for one answer (at most `BATCH_SIZE` pictures), s.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Tf1Generator(ImageGenerator):
         if self._python is None or not os.access(self._python, os.X_OK):
             raise EngineError(
                 f"there is no TensorFlow 1.14 environment ({self._python or PYTHON} is missing); `make tf1` builds one "
-                f"where Python 3.6 or 3.7 is installed, or name its interpreter in ${VARIABLE}"
+                f"where Python 3.6 or 3.7 is installed, or name its interpreter in ${PYTHON_VARIABLE}"
             )
         self._process: subprocess.Popen | None = None
         self._start()
@@ -87,8 +87,8 @@ class Tf1Generator(ImageGenerator):
 
     def _in_batches(self, request: dict[str, np.ndarray], answer: str) -> np.ndarray:
         count = len(next(iter(request.values())))
-        starts = range(0, count, BATCH) or (0,)
-        parts = [self._ask({key: value[i : i + BATCH] for key, value in request.items()})[answer] for i in starts]
+        starts = range(0, count, BATCH_SIZE) or (0,)
+        parts = [self._ask({key: value[i : i + BATCH_SIZE] for key, value in request.items()})[answer] for i in starts]
         return np.concatenate(parts)
 
     def _ask(self, request: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -144,7 +144,7 @@ class Tf1Generator(ImageGenerator):
         answer = worker.receive(io.BytesIO(head + body))
         if "error" in answer:
             self.close()
-            raise BLAME[str(answer["kind"])](f"{self.snapshot.name}: {answer['error']}")
+            raise ERRORS[str(answer["kind"])](f"{self.snapshot.name}: {answer['error']}")
         return answer
 
     def _read(self, count: int, deadline: float) -> bytes:
@@ -176,7 +176,7 @@ class Tf1Generator(ImageGenerator):
 
 def find_python() -> Path | None:
     """Interpreter with TensorFlow 1.14: `$ENAMEL_TF1_PYTHON`, else that of `make tf1`; None if there is neither."""
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(PYTHON_VARIABLE)
     return Path(named) if named else PYTHON if PYTHON.exists() else None
 
 

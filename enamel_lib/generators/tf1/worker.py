@@ -1,7 +1,7 @@
 """Serve a StyleGAN2 snapshot over a pipe, computed by TensorFlow 1.14: `python worker.py SNAPSHOT`.
 
 One file for Python 3.6 that imports nothing of the project, because it runs in the environment that `make tf1` builds;
-`tf1_client` starts it. Convolutions are channels last: TensorFlow 1.14 has no others on a processor. The network is
+`client` starts it. Convolutions are channels last: TensorFlow 1.14 has no others on a processor. The network is
 written from the published rules of StyleGAN2 (Karras 2020), no code of NVIDIA's is read or run.
 
 Messages, both ways: eight bytes of length, then an `.npz` of named arrays without pickled objects. The first reply
@@ -174,9 +174,9 @@ class Generator:
         tf, v = self.tf, self.variables
         weight = v[f"synthesis/{scope}/weight"]
         weight = weight * np.float32(1 / np.sqrt(np.prod(weight.shape[:3])))
-        turn = v[f"synthesis/{scope}/mod_weight"]
-        turn = turn * np.float32(1 / np.sqrt(len(turn)))
-        style = tf.matmul(self.w_plus[:, index], turn) + v[f"synthesis/{scope}/mod_bias"] + 1
+        affine = v[f"synthesis/{scope}/mod_weight"]
+        affine = affine * np.float32(1 / np.sqrt(len(affine)))
+        style = tf.matmul(self.w_plus[:, index], affine) + v[f"synthesis/{scope}/mod_bias"] + 1
         x *= style[:, None, None]
         if up:  # inserting zeros and correlating is a transposed convolution with the kernel turned round
             taps = len(self.filter)

@@ -15,8 +15,8 @@ from enamel_lib.stylegan2.discriminator import Discriminator
 from enamel_lib.stylegan2.generator import RESAMPLE_FILTER, Generator
 from enamel_lib.stylegan2.nvidia import torch_snapshot
 
-NUMBER_TYPES = ("f2", "f4", "f8", "i4", "i8")  # types of numbers that a file may hold
-FORMAT_VERSIONS = (4, 5)  # of the format: StyleGAN2, and its branch ADA
+NUMBER_TYPES = ("f2", "f4", "f8", "i4", "i8")  # that a file may hold
+FORMAT_VERSIONS = (4, 5)  # StyleGAN2, and its branch ADA
 MAX_SIDE = 1024  # px; a small file must not ask for a large network
 # Arguments that do not change what a finished network computes, or that the shapes of its weights tell anyway.
 # fmt: off
@@ -28,13 +28,8 @@ IGNORED_ARGUMENTS = {
 }
 # fmt: on
 # Arguments of which only one value is known here; that of the architecture depends on the network.
-KNOWN_VALUES = {
-    "mapping_lrmul": 0.01,
-    "mapping_nonlinearity": "lrelu",
-    "nonlinearity": "lrelu",
-    "mbstd_num_features": 1,
-}
-KNOWN_VALUES |= {"normalize_latents": True, "use_noise": True}
+KNOWN_VALUES = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu"}
+KNOWN_VALUES |= {"mbstd_num_features": 1, "normalize_latents": True, "use_noise": True}
 
 
 def import_snapshot(

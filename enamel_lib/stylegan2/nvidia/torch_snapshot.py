@@ -18,12 +18,8 @@ from enamel_lib.errors import ModelError
 STORAGES = {"HalfStorage": "f2", "FloatStorage": "f4", "DoubleStorage": "f8", "IntStorage": "i4", "LongStorage": "i8"}
 HEADER = (0x1950A86A20F9469CFC6C, 1001)  # with which a storage's file begins
 # Settings that change what a network computes, and their only value known here; no part has all of them.
-KNOWN_VALUES = {
-    "activation": "lrelu",
-    "use_noise": True,
-    "num_channels": 1,
-}  # the last of the minibatch standard deviation
-PARTS_WITHOUT_ACTIVATION = ("affine", "skip", "out")  # parts without an activation
+KNOWN_VALUES = {"activation": "lrelu", "use_noise": True, "num_channels": 1}  # the last of the minibatch deviation
+PARTS_WITHOUT_ACTIVATION = ("affine", "skip", "out")
 # What tensors are called in TensorFlow's code: first layers, then what is in them.
 TENSOR_NAMES = {
     r"^mapping\.w_avg$": "dlatent_avg",
