@@ -68,10 +68,8 @@ def maximize_filters(
         Root mean square change of the colours per step: gradients are normalised to it picture by picture (L2).
     border
         Pixels of the layer's output left out at each edge, where padding excites filters.
-    blur
-        Standard deviation, px, of a Gaussian blur after each step; more than 0 regularises the picture.
-    jitter
-        Largest random shift before each step, px; regularises too.
+    blur, jitter
+        Standard deviation of a Gaussian blur after each step and largest random shift before it, px: both regularise.
     seed
         Of the static, which is grey, so that all colour comes from the network, and of the jitter.
 
@@ -126,16 +124,7 @@ def _filter_gradient(
 def stage_pictures(model: keras.Model, *, count: int = 16, seed: int = 0, **settings: float) -> list[np.ndarray]:
     """Draw pictures of randomly chosen filters of each stage, as displayed: for every stage `(count, side, side, 3)`.
 
-    Parameters
-    ----------
-    model
-        The indenter; networks of the same build have the same filters chosen.
-    count
-        Filters per stage.
-    seed
-        Of the choice and of the static.
-    settings
-        Of `maximize_filters`.
+    The same seed chooses the same filters of networks of one build; `settings` are those of `maximize_filters`.
     """
     rng, pictures = np.random.default_rng(seed), []
     for layer in stage_layers(model):
@@ -146,27 +135,14 @@ def stage_pictures(model: keras.Model, *, count: int = 16, seed: int = 0, **sett
 
 
 def displayed(pictures: np.ndarray) -> np.ndarray:
-    """Bring pictures of any range to [0, 1] for show: mean 0.5 and standard deviation 0.15, over all channels at once.
-
-    Parameters
-    ----------
-    pictures
-        `(N, H, W, 3)`.
-    """
+    """Bring pictures `(N, H, W, 3)` to [0, 1] for show: mean 0.5 and standard deviation 0.15, channels together."""
     mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
     spread = pictures.std(axis=(1, 2, 3), keepdims=True)
     return np.clip(0.5 + 0.15 * (pictures - mean) / np.maximum(spread, 1e-12), 0, 1)
 
 
 def measure(pictures: np.ndarray, border: int = 8) -> pd.DataFrame:
-    """Measure how colourful and how fine pictures are.
-
-    Parameters
-    ----------
-    pictures
-        `(N, H, W, 3)` in [0, 1], as displayed.
-    border
-        Pixels left out at each edge.
+    """Measure how colourful and how fine pictures `(N, H, W, 3)` in [0, 1] are, without a border of so many pixels.
 
     Returns
     -------

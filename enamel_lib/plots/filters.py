@@ -10,16 +10,18 @@ from skimage.util import montage
 from enamel_lib.plots import style
 
 GAP = 6  # px between pictures
+COLUMNS = 3  # of pictures for each stage; of more, none is clear in print
 
 
 def filter_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
-    """Fig. 2E: the pictures `(N, H, W, 3)` in [0, 1] of each stage, a column; by network, a row."""
+    """Fig. 2E: the pictures of each stage, `(N, H, W, 3)` in [0, 1], a column; by network, a row."""
     stages = len(next(iter(pictures.values())))
-    figure = style.new_figure((style.FULL_INCH / stages + 0.15) * len(pictures))
+    figure = style.new_figure((style.FULL_INCH / stages * 2 / 3 + 0.25) * len(pictures))
     axes = figure.subplots(len(pictures), stages, squeeze=False)
     for row, (network, of_stages) in zip(axes, pictures.items(), strict=True):
         for number, (ax, stage) in enumerate(zip(row, of_stages, strict=True), 1):
-            framed = montage(stage, fill=(1, 1, 1), padding_width=GAP, channel_axis=-1)
+            grid = -(-len(stage) // COLUMNS), COLUMNS
+            framed = montage(stage, grid_shape=grid, fill=(1, 1, 1), padding_width=GAP, channel_axis=-1)
             ax.imshow(framed[GAP:-GAP, GAP:-GAP])
             ax.set(title=f"{network}, stage {number}", xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
