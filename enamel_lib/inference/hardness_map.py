@@ -168,22 +168,11 @@ def raster(
     return HardnessMap(hardness, rows, cols, image.shape[:2], step, size)
 
 
-def grid_artefact(
-    hardness: np.ndarray, spacing_px: float | tuple[float, float], *, period_px: float = PERIOD
-) -> dict[str, float]:
-    """Measure how far the network's own grid stands out of a map's spectrum.
+def grid_artefact(mapped: HardnessMap) -> dict[str, float]:
+    """Measure how far the network's own grid, of `PERIOD` pixels, stands out of a map's spectrum.
 
     Along each axis the lines are freed of their mean and slope, tapered (Hann) and transformed; the amplitude is
     the root of the power averaged over lines.
-
-    Parameters
-    ----------
-    hardness
-        `(R, C)` without NaN.
-    spacing_px
-        Distance between map points, in pixels of the mapped picture; along rows and columns, or one for both.
-    period_px
-        Period looked for, px.
 
     Returns
     -------
@@ -191,12 +180,9 @@ def grid_artefact(
         `rows` and `cols`: largest amplitude within one frequency bin of the period, over the median amplitude from
         0.7 to 1.4 times its frequency; 1 means nothing stands out. NaN where the map is too coarse or too short.
     """
-    if np.isnan(hardness).any():
-        raise InputError("the map has NaN in it; give the grid of window centres without its border")
-    spacing = np.broadcast_to(spacing_px, 2)
     return {
-        name: _peak_over_median(np.moveaxis(hardness, axis, 0), spacing[axis] / period_px)
-        for axis, name in enumerate(("rows", "cols"))
+        name: _peak_over_median(np.moveaxis(mapped.hardness, axis, 0), np.diff(places).mean() / PERIOD)
+        for axis, (name, places) in enumerate({"rows": mapped.rows, "cols": mapped.cols}.items())
     }
 
 

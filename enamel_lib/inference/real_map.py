@@ -44,7 +44,7 @@ def maps(
     frame = tuple(2 * side for side in real.shape[:2])
     given = reference.published_map()
     step = float(np.diff(given.row).mean())
-    found = _read(report.find_result(FILE, out), predictor.weights_sha256)
+    found = read(report.find_result(FILE, out), predictor.weights_sha256)
     if found is None:
         found = {"rows": np.rint(given.row[::every]), "cols": np.rint(given.col[::every])}
         for scale in SCALES:
@@ -78,7 +78,7 @@ def write(found: dict[str, np.ndarray], predictor: Predictor, path: Path) -> Non
         np.savez_compressed(temporary, about=json.dumps(about), **found)
 
 
-def _read(path: Path, weights_sha256: str) -> dict[str, np.ndarray] | None:
+def read(path: Path, weights_sha256: str) -> dict[str, np.ndarray] | None:
     """Give what the file holds, or None if it is not there or other weights made it."""
     if not path.is_file():
         return None

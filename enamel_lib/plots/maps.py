@@ -16,6 +16,7 @@ def beside(
     image: np.ndarray,
     maps: Mapping[str, HardnessMap],
     *,
+    r: Mapping[str, float] | None = None,
     title: str = "PIC map",
     pixel_size_um: float | None = None,
     crop: bool = True,
@@ -28,6 +29,8 @@ def beside(
         `(H, W, 3)` uint8; the grids of all `maps` refer to its pixels.
     maps
         Maps by title.
+    r
+        Correlation with what is true or published, by title, of those maps where it is known.
     title
         Of the picture.
     pixel_size_um
@@ -58,10 +61,11 @@ def beside(
     low, high = np.nanpercentile(pooled, (0.5, 99.5))
     for ax, (name, one) in zip(axes[1:], maps.items(), strict=False):
         drawn = ax.imshow(one.hardness, extent=extents[name], vmin=low, vmax=high)
-        ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=name)
+        ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=_with_r(name, r))
         ax.spines[:].set(visible=True, lw=0.5)
     key, scale = lower.subplots(1, 2)
     draw_pic_key(key)
+    key.set(xlabel="PIC colours: in-plane φ (°), off-plane |γ| (°)", ylabel="|γ|")
     scale.set_axis_off()
     bar = scale.inset_axes((0, 0.4, 1, 0.4))
     figure.colorbar(drawn, cax=bar, orientation="horizontal", label="hardness (GPa)", extend="both")
@@ -85,21 +89,25 @@ def _draw_windows(ax, maps: Mapping[str, HardnessMap], corner: tuple[float, floa
         ax.text(place[0] + 6, place[1] + side - 6, ", ".join(names), color="white", size=7, va="bottom")
 
 
-def agreement(reference: tuple[str, HardnessMap], others: Mapping[str, HardnessMap]) -> Figure:
-    """2-D histograms of maps' values against those of a reference in the same places.
+def _with_r(name: str, r: Mapping[str, float] | None) -> str:
+    return f"{name}: r = {r[name]:.2f}".replace("-", "−") if r is not None and name in r else name
+
+
+def agreement(maps: Mapping[str, HardnessMap], r: Mapping[str, float]) -> Figure:
+    """2-D histograms of the values of all other maps against those of the first in the same places.
 
     Parameters
     ----------
-    reference
-        Its name, and the map.
-    others
+    maps
         By title.
+    r
+        Correlation with the first, by title.
     """
-    name, first = reference
+    (name, first), *others = maps.items()
     figure = new_figure(2.9)
     axes = figure.subplots(1, len(others), sharex=True, sharey=True)
     letter(axes)
-    pairs = {title: (first.at(one.rows, one.cols), one.hardness) for title, one in others.items()}
+    pairs = {_with_r(title, r): (first.at(one.rows, one.cols), one.hardness) for title, one in others}
     low, high = np.nanpercentile(np.concatenate([np.ravel(pair) for pair in pairs.values()]), (0.1, 99.9))
     for ax, (title, (x, y)) in zip(axes, pairs.items(), strict=True):
         both = np.isfinite(x)

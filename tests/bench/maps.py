@@ -1,4 +1,4 @@
-"""Measure how fast things are on this machine: `python -m enamel_lib.bench` prints a table and writes a JSON."""
+"""Measure how fast things are on this machine: `make bench` prints a table and writes a JSON."""
 
 import os
 import time
@@ -41,17 +41,16 @@ def main() -> None:
 def mapping() -> Iterator[Row]:
     """Windows per second of the authors' way, of batched Keras and of the default engine; share of the matrix peak."""
     from enamel_lib import images, inference
-    from enamel_lib.indenter import network
-    from enamel_lib.inference import hardness_map, keras_to_openvino
+    from enamel_lib.indenter import build_indenter
+    from enamel_lib.inference.keras_to_openvino import block_graphs, tile_graphs
+    from enamel_lib.inference.openvino import BLOCK
 
-    model = network.build_indenter()  # the weights do not matter for speed
-    blocks = hardness_map.BLOCK
-    side = images.TILE + STRIDE * (blocks - 1)
+    model = build_indenter()  # the weights do not matter for speed
+    side = images.TILE + STRIDE * (BLOCK - 1)
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     tiles = np.ascontiguousarray(images.windows(picture, stride=STRIDE)[0])
-    scaled = tiles[:1] / np.float32(255)
 
-    published = _per_second(lambda: model.predict(scaled, verbose=0))
+    published = _per_second(lambda: model.predict(images.to_float(tiles[:1]), verbose=0))
     yield "map, authors' way", published, "windows/s", "one predict per window"
     batched = inference.make_predictor(model, engine="keras", batch_size=len(tiles))
     reference = _per_second(lambda: batched(tiles)) * len(tiles)
@@ -61,17 +60,15 @@ def mapping() -> Iterator[Row]:
     name = f"{fast.engine}, {fast.precision}"
     single = _per_second(lambda: fast(tiles)) * len(tiles)
     yield "map, default engine, nothing shared", single, "windows/s", name
-    default = _per_second(lambda: hardness_map.raster(picture, fast, stride=STRIDE)) * blocks**2
+    default = _per_second(lambda: inference.raster(picture, fast, stride=STRIDE)) * BLOCK**2
     yield "map, default engine", default, "windows/s", f"{name}, stride {STRIDE}, overlap computed once"
     yield "default engine / batched Keras", default / reference, "times", ""
 
     split = fast.precision == "bfloat16"
-    tile = _arithmetic(keras_to_openvino.tile_graphs(model, 1, np.uint8, split=split), 1)
-    block = _arithmetic(
-        keras_to_openvino.block_graphs(model, (blocks, blocks), STRIDE, np.uint8, split=split), blocks**2
-    )
+    tile = _arithmetic(tile_graphs(model, 1, np.uint8, split=split), 1)
+    block = _arithmetic(block_graphs(model, (BLOCK, BLOCK), (side, side), np.uint8, split=split), BLOCK**2)
     yield "arithmetic per window, nothing shared", sum(tile) / 1e9, "GFLOP", "convolutions"
-    yield "arithmetic per window", sum(block) / 1e9, "GFLOP", f"blocks of {blocks} x {blocks} windows"
+    yield "arithmetic per window", sum(block) / 1e9, "GFLOP", f"blocks of {BLOCK} x {BLOCK} windows"
     # a graph that is split computes its first part in float32
     peaks = [_matrix_peak(precision) for precision in dict.fromkeys(("float32", fast.precision))]
     for precision, peak in zip(("float32", fast.precision), peaks, strict=False):
@@ -129,13 +126,13 @@ def _matrix_peak(precision: str) -> float:
     import openvino as ov
     from openvino import opset13 as op
 
+    from enamel_lib.inference.runtime import Stages
+
     rng = np.random.default_rng(0)
     left, right = (rng.random((MATRIX, MATRIX), np.float32) for _ in range(2))
     parameter = op.parameter(list(left.shape), np.float32)
-    graph = ov.Model([op.matmul(parameter, op.constant(right), False, False)], [parameter])
-    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
-    return _per_second(lambda: compiled(left)) * 2 * MATRIX**3
+    product = Stages([ov.Model([op.matmul(parameter, op.constant(right), False, False)], [parameter])], precision)
+    return _per_second(lambda: product(left)) * 2 * MATRIX**3
 
 
 if __name__ == "__main__":
