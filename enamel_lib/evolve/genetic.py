@@ -106,14 +106,6 @@ def finals(histories: Sequence[History]) -> "pd.DataFrame":
     return pd.DataFrame(rows, index, ["hardness", "error", "generations", "evaluations"])
 
 
-def operator_shares(histories: Sequence[History]) -> "pd.Series":
-    """Share of all survivors that each operator made, over all generations but the first."""
-    import pandas as pd
-
-    made = np.concatenate([each.operators[1:].ravel() for each in histories])
-    return pd.Series(np.bincount(made, minlength=len(OPERATORS)) / len(made), OPERATORS)
-
-
 class GeneticAlgorithm(search.Search):
     """One population on its way to one target.
 

@@ -103,10 +103,10 @@ class Search(abc.ABC):
 
     def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
         """Record codes tried, their hardness `(n,)` in GPa and pictures `(n, H, W, 3)`; subclasses learn from them."""
-        nearest = np.abs(hardness - self.target).argmin()
-        if not len(self.hardness) or abs(hardness[nearest] - self.target) < abs(self.best_hardness - self.target):
-            self.best_code = codes[nearest]
-        self.hardness = np.append(self.hardness, hardness)
+        before, self.hardness = len(self.hardness), np.append(self.hardness, hardness)
+        nearest = np.abs(self.hardness - self.target).argmin()
+        if nearest >= before:
+            self.best_code = codes[nearest - before]
 
 
 def run(
