@@ -10,7 +10,6 @@ from enamel_lib.cli import console
 from enamel_lib.errors import InputError
 
 commands = typer.Typer()
-AT_ONCE = 16  # pictures drawn together
 
 
 @commands.command(name="train-generator")
@@ -71,17 +70,17 @@ def generate(
 
     targets = [out / f"generated_{index:05d}.png" for index in range(count)]
     console.refuse_overwriting(*targets, force=force)
-    from enamel_lib.generators import loading
+    from enamel_lib.generators import BATCH_SIZE, load_generator
 
-    generator = loading.load_generator(model)
+    generator = load_generator(model)
     z = np.random.default_rng(seed).standard_normal((count, generator.latent_dim)).astype(np.float32)
     with console.steps("drawing") as step:
-        for first in range(0, count, AT_ONCE):
-            pictures = generator.generate(z[first : first + AT_ONCE], psi=psi)
-            for target, picture in zip(targets[first : first + AT_ONCE], pictures, strict=True):
+        for first in range(0, count, BATCH_SIZE):
+            pictures = generator.generate(z[first : first + BATCH_SIZE], psi=psi)
+            for target, picture in zip(targets[first : first + BATCH_SIZE], pictures, strict=True):
                 with paths.atomic(target) as temporary:
                     Image.fromarray(picture).save(temporary)
-            step(min(first + AT_ONCE, count), count)
+            step(min(first + BATCH_SIZE, count), count)
     typer.echo(f"{count} pictures of {generator.resolution} px in {out}")
 
 

@@ -89,13 +89,8 @@ class Search(abc.ABC):
     @property
     def done(self) -> bool:
         """Whether the evaluations are spent, or the target is met."""
-        spent = len(self.hardness) >= self.evaluations
-        return spent or (len(self.hardness) > 0 and abs(self.best_hardness - self.target) < self.tolerance)
-
-    @property
-    def best_hardness(self) -> float:
-        """Nearest to the target so far, GPa."""
-        return float(self.hardness[np.abs(self.hardness - self.target).argmin()])
+        errors = np.abs(self.hardness - self.target)
+        return len(errors) >= self.evaluations or errors.min(initial=np.inf) < self.tolerance
 
     @abc.abstractmethod
     def ask(self) -> np.ndarray:
