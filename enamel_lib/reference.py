@@ -25,25 +25,13 @@ TIMEOUT = 30  # s
 
 @dataclass(frozen=True)
 class Item:
-    """One file of reference data.
-
-    Attributes
-    ----------
-    what, licence
-        For people.
-    size
-        Bytes.
-    sha256
-        Of the file.
-    url
-        Where to download it; None if it ships with the project.
-    """
+    """One file of reference data."""
 
     what: str
     licence: str
-    size: int
+    size: int  # bytes
     sha256: str
-    url: str | None = None
+    url: str | None = None  # None if it ships with the project
 
 
 REGISTRY = {  # to add a file is to add an entry

@@ -28,7 +28,7 @@ SMALL = {
     "NOISY_MAPS": 4,
     "NOISY_COUNT": 16,
 }
-READ_TILES = ("default_root", "load_pictures")
+READ_TILES = ("default_root", "load_pictures", "is_simulated")
 OWN_DATA = [path.stem for path in notebooks.discover() if any(name in path.read_text() for name in READ_TILES)]
 
 

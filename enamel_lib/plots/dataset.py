@@ -101,8 +101,8 @@ def _depth_map(ax: Axes, rows: pd.DataFrame, tiles: np.ndarray, truth: pd.DataFr
     placed = rows.merge(truth[["image", "depth"]], on="image")
     blocks = placed.groupby("map_id")["depth"].mean()
     side = ENAMEL_THICKNESS_UM
-    told = shades.to_rgba(law.depth_only(np.linspace(1, 0, 256)))[:, None]
-    ax.imshow(told, extent=(0, side, 0, side), interpolation="bilinear")
+    by_depth = shades.to_rgba(law.depth_only(np.linspace(1, 0, 256)))[:, None]
+    ax.imshow(by_depth, extent=(0, side, 0, side), interpolation="bilinear")
     across = (
         np.random.default_rng(0).permutation(len(blocks)) + 0.5
     )  # where in the tooth a map lies makes no difference

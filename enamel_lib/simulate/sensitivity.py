@@ -1,4 +1,4 @@
-"""True sensitivity of the synthetic hardness law: how the hardness of a tile changes as one pixel's crystal turns.
+"""True sensitivity of the synthetic hardness law: how the hardness of a tile changes as one crystal rotates.
 
 It is what a saliency map of a perfect network would show, and only a simulator knows it. A network's gradient with
 respect to colours becomes comparable with it by `per_degree`.
@@ -35,7 +35,7 @@ def hardness_gradient(section: Section, weights: np.ndarray | None = None) -> np
     Returns
     -------
     numpy.ndarray
-        `(H, W, 3)` float64, tangent to the directors, polarization frame; GPa per degree that the director turns.
+        `(H, W, 3)` float64, tangent to the directors, polarization frame; GPa per degree of rotation.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def hardness_gradient(section: Section, weights: np.ndarray | None = None) -> np
     weight = weight * law.size_effect() * law.depth_factor(section.depth) * law.REGION_FACTORS[section.region]
     cos_psi, misorientation = director @ NORMAL, section.misorientation.astype(np.float64)
 
-    by_direction = weight * law.misorientation_factor(misorientation) * _slope(law.direction_factor, cos_psi)
-    by_mean = weight * law.direction_factor(cos_psi) * _slope(law.misorientation_factor, misorientation)
+    by_direction = weight * law.misorientation_factor(misorientation) * _derivative(law.direction_factor, cos_psi)
+    by_mean = weight * law.direction_factor(cos_psi) * _derivative(law.misorientation_factor, misorientation)
     gradient = by_direction[..., None] * NORMAL + _through_misorientation(director, by_mean, pixel)
     gradient -= (gradient * director).sum(axis=-1, keepdims=True) * director
     return np.radians(gradient)  # per radian to per degree
 
 
-def _slope(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-4) -> np.ndarray:
+def _derivative(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-4) -> np.ndarray:
     return (function(x + step) - function(x - step)) / (2 * step)
 
 
@@ -95,8 +95,8 @@ def _through_misorientation(director: np.ndarray, by_mean: np.ndarray, pixel: fl
 def per_degree(gradient: np.ndarray, tiles: np.ndarray) -> np.ndarray:
     """Turn a gradient with respect to colours into one with respect to the c-axis: GPa per degree of rotation.
 
-    Brightness falls with gamma and the middle channel moves with phi; a degree of phi turns the director by cos gamma
-    degrees. Near black, where phi turns nothing, cos gamma is held at 0.1.
+    Brightness falls with gamma and the middle channel moves with phi; a degree of phi rotates the director by cos gamma
+    degrees. Near black, where phi rotates nothing, cos gamma is held at 0.1.
 
     Parameters
     ----------

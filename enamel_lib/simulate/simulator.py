@@ -246,7 +246,7 @@ def _block_mean(field: np.ndarray, size: int) -> np.ndarray:
 
 
 def _block_director(director: np.ndarray, size: int) -> np.ndarray:
-    """Mean directors of blocks, each director turned to the side of the block's middle one."""
+    """Mean directors of blocks, each director flipped to the side of the block's middle one."""
     middle = director[size // 2 :: size, size // 2 :: size]
     reference = middle.repeat(size, axis=0).repeat(size, axis=1)
     same_side = np.where(np.sum(director * reference, axis=-1, keepdims=True) < 0, -director, director)

@@ -216,3 +216,10 @@ def test_tiles_load_by_tile_id(tmp_path):
     assert tiles[:, 5, 5, 0].tolist() == [0, 1, 2]
     with pytest.raises(InputError, match="load before filtering"):
         curation.load_tiles(table[table.tile_id > 0], tmp_path)
+
+
+def test_label_noise_is_the_error_about_the_truth_and_unknown_without_one():
+    table = pd.DataFrame({"source": ["a", "a", "b"], "label": [4.0, 5.0, 3.0], "truth": [3.5, 4.0, np.nan]})
+    noise = curation.label_noise(table)
+    assert noise.loc["a"].tolist() == pytest.approx([0.75, np.sqrt(0.125)])
+    assert noise.loc["b"].isna().all()

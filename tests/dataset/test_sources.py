@@ -91,6 +91,14 @@ def test_simulated_sources_load_with_place_truth_and_labels_in_range(root):
         assert list(source.table) == sources.COLUMNS
 
 
+@pytest.mark.usefixtures("small_simulation")
+def test_the_indented_map_is_the_one_that_the_tiles_were_cut_from(root):
+    whole = sim.indented_map(root)
+    tile = sources.load_sources(root)["accurate"].table.iloc[7]
+    row, col = int(tile.row), int(tile.col)
+    np.testing.assert_array_equal(whole[row : row + 200, col : col + 200], Image.open(root / tile.image))
+
+
 def test_truth_is_that_of_the_window(root):
     truth = sources.load_truth(root).set_index("image").loc["Augmented_Images_StdSize_PNG/0.png"]
     ramp = np.linspace(3, 6, 300)[int(truth.row) :]
