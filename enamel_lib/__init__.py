@@ -5,10 +5,9 @@ Importing the package loads neither TensorFlow nor matplotlib; import the module
 
 import os
 
-from enamel_lib import quiet
+from enamel_lib import quiet  # noqa: F401 - before anything that may import TensorFlow
 
 # TensorFlow uses oneDNN's kernels by itself only on processors with AVX-512; with AVX2 they are half as fast again
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-quiet.install()
 
 __version__ = "0.1.0"

@@ -7,39 +7,36 @@ import alone gets a standard error that leads nowhere. `TF_CPP_MIN_LOG_LEVEL=0` 
 import importlib.util
 import os
 import sys
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 
-class QuietImport(MetaPathFinder):
+class QuietImport:
     """Finder that comes before all others, for one module and once."""
 
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+    @classmethod
+    def find_spec(cls, name: str, *_: Any) -> ModuleSpec | None:
         """Find TensorFlow as anybody would, but load it with file descriptor 2 closed."""
         if name != "tensorflow":
             return None
-        sys.meta_path.remove(self)
+        sys.meta_path.remove(cls)
         spec = importlib.util.find_spec(name)
-        if spec and spec.loader:
-            load = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: _quietly(load, module)
+
+        def load(module: ModuleType) -> None:
+            saved = os.dup(2)
+            try:
+                with open(os.devnull, "wb") as nowhere:
+                    os.dup2(nowhere.fileno(), 2)
+                    type(spec.loader).exec_module(spec.loader, module)
+            finally:
+                os.dup2(saved, 2)
+                os.close(saved)
+
+        if spec:
+            spec.loader.exec_module = load
         return spec
 
 
-def _quietly(load: Any, module: ModuleType) -> None:
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        load(module)
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
-
-def install() -> None:
-    """Let TensorFlow speak of fatal errors only, unless the user asked to hear more."""
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
-        sys.meta_path.insert(0, QuietImport())
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":  # only of fatal errors, unless the user asks for more
+    sys.meta_path.insert(0, QuietImport)

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,17 +61,7 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 def write_manifest(path: str | os.PathLike, profile: str, notebooks: dict[str, dict[str, Any]]) -> None:
-    """Write what was run, from which commit, with which versions, and how it went.
-
-    Parameters
-    ----------
-    path
-        The JSON file.
-    profile
-        Name of the profile.
-    notebooks
-        Name of the notebook -> ``{"status": "done" or the error, "minutes": float}``.
-    """
+    """Write what was run, from which commit, with which versions, and how it went: `notebooks.run` by name."""
     versions = {name: version for name in RECORDED_PACKAGES if (version := installed_version(name))}
     manifest = {
         "profile": profile,
@@ -101,15 +92,8 @@ def output_root() -> Path:
 
 
 def _commit() -> str | None:
-    """Give the commit of the checkout, with ``-dirty`` after local changes; None where there is no git."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=paths.ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip()
+    """Give the commit of the checkout, with `-dirty` after local changes; None where there is no git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    with suppress(OSError):
+        return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True).stdout.strip() or None
+    return None

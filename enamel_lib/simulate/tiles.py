@@ -21,16 +21,9 @@ def write_tiles(
     world: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a tile `tile_NNNNN.png` and its truth `.npz` for each seed, and `labels.csv`; a broken run leaves nothing.
+    """Write `tile_NNNNN.png` and its truth `.npz` for each seed, and `labels.csv`; a broken run leaves nothing.
 
-    Parameters
-    ----------
-    out
-        Folder; what is there of these names is overwritten.
-    seeds, size, pixel_size_um, world
-        Of the sections, `size` px a side; see `simulator.section`.
-    progress
-        Called as `progress(done, total)` after each tile.
+    The sections are `size` px a side; for the rest see `simulator.section`. `progress(done, total)` follows each tile.
     """
     rows = []
     with contextlib.ExitStack() as undo:
