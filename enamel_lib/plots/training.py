@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from enamel_lib.plots.dataset import SOURCES
 from enamel_lib.plots.style import COLOURS, HALF_INCH, MARKS, PAPER_GREY, letter, new_figure
 
 if TYPE_CHECKING:
     import keras
 
 MOST_POINTS = 25  # of one label; more are drawn as a violin instead of a stripe of points
-CENTRED = {"ha": "center", "va": "center", "size": 7.5}
+LABEL = {"ha": "center", "va": "center", "size": 7.5}
 BOX = 0.8  # width of a box of the architecture; the next stands at 1
 FILLS = {"tile": "0.9", "convolution": "#cfe3f1", "residual": "#9cc5e3", "average": "#f5d9c5", "dense": "#eab48d"}
 
@@ -38,8 +39,8 @@ def leakage(scores: pd.DataFrame) -> Figure:
         style = {"color": COLOURS[number], "marker": MARKS[number], "ms": 6, "capsize": 3}
         ax.errorbar(x, rows["r2"], ends, label=f"{name} split", **style)
         for at, value in zip(x, rows["r2"], strict=True):
-            ax.annotate(f"{value:.2f}", (at, value), (32 * number - 16, 0), textcoords="offset points", **CENTRED)
-    ax.set(xlim=(-0.4, len(places) - 0.6), ylabel="R²")
+            ax.annotate(f"{value:.2f}", (at, value), (32 * number - 16, -8), textcoords="offset points", **LABEL)
+    ax.set(xlim=(-0.4, len(places) - 0.6), ylim=(0, 1), ylabel="R²")  # an interval of few maps leaves the frame
     ax.set_xticks(range(len(places)), places)
     ax.legend(title="network trained on the")
     return figure
@@ -109,6 +110,8 @@ def errors(predictions: Mapping[str, pd.DataFrame], scores: Mapping[str, Mapping
         _against(axes[1], rows, "label", score["r2"])
         if known:
             _against(axes[2], rows.drop_duplicates("tile_id"), "truth", score["r2_truth"])
+            for ax in axes[1:]:
+                ax.set_xlabel(f"{ax.get_xlabel()}, simulated")  # or else no truth would be known
     grid[0, 1].legend(markerscale=1.5, handletextpad=0)
     letter(figure.axes)
     return figure
@@ -117,7 +120,8 @@ def errors(predictions: Mapping[str, pd.DataFrame], scores: Mapping[str, Mapping
 def _against(ax: Axes, rows: pd.DataFrame, column: str, r2: float) -> None:
     """Draw predictions against a column: points by source, and a violin where many rows share one value."""
     crowded = rows.groupby(["source", column])["predicted"].transform("size") > MOST_POINTS
-    for number, (source, points) in enumerate(rows.groupby("source")):
+    for source, points in rows.groupby("source"):
+        number = SOURCES.index(source)
         colour = COLOURS[number]
         alone = points[~crowded[points.index]]
         style = {"ls": "", "marker": MARKS[number], "color": colour, "ms": 3, "alpha": 0.5, "mec": "none"}
@@ -158,7 +162,7 @@ def scores(table: pd.DataFrame, *, highlight: str) -> Figure:
         first, last = names.index(rows["predictor"].iloc[0]), names.index(rows["predictor"].iloc[-1])
         ax.axhline(first - 0.5, color="0.85", lw=0.8)
         ax.text(1.02, (first + last) / 2, given, transform=ax.get_yaxis_transform(), va="center", size=7.5)
-    ax.set(xlabel="R² against truth", ylim=(len(names) - 0.5, -0.5), xlim=(None, 1))
+    ax.set(xlabel="R² against the truth of simulated enamel", ylim=(len(names) - 0.5, -0.5), xlim=(None, 1))
     ax.set_yticks(range(len(names)), names)
     ax.get_yticklabels()[names.index(highlight)].set_weight("bold")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
@@ -190,8 +194,8 @@ def architecture(model: "keras.Model") -> Figure:
         if place:
             ax.add_patch(FancyArrowPatch((place + BOX - 1, 0.5), (place, 0.5), **arrow))
         name = f"{count} residual\nblocks" if kind == "residual" else kind
-        ax.text(place + BOX / 2, 1.7, name, **CENTRED)
-        ax.text(place + BOX / 2, -0.3, "×".join(map(str, size)), **CENTRED)
+        ax.text(place + BOX / 2, 1.7, name, **LABEL)
+        ax.text(place + BOX / 2, -0.3, "×".join(map(str, size)), **LABEL)
     ax.set(xlim=(-0.1, place + BOX + 0.1), ylim=(-0.5, 2.0))
     ax.set_axis_off()
     return figure

@@ -70,3 +70,11 @@ def test_the_network_is_ranked_among_all_contenders(unseen):
     assert table["r2"][:2].tolist() == [1, 1]  # the network, which was given the truth here
     assert (table["r2"][2:] < 1).all()
     assert set(table["tiles"]) == set(scored)
+
+
+def test_what_hidden_variables_do_not_tell_is_left_unexplained():
+    rng = np.random.default_rng(0)
+    hidden, depth = rng.uniform(-2, 2, 800), rng.uniform(-2, 2, 800)
+    table = pd.DataFrame({"hidden_order": hidden, "truth": 4 + hidden + 0.5 * depth})
+    left = baselines.unexplained(table[:400], table[400:])
+    assert left == pytest.approx(0.25 / 1.25, abs=0.06)

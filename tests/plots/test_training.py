@@ -86,3 +86,11 @@ def test_residual_blocks_of_one_size_stand_in_one_box():
     assert names[2:6] == [f"{count} residual\nblocks" for count in (2, 4, 4, 2)]
     assert (sizes[0], sizes[-1]) == ("50×50×3", "1")
     assert len(ax.patches) == 4 + 12 + 12 + 7  # boxes of layers and of blocks, skips, arrows
+
+
+def test_a_source_keeps_its_colour_where_others_are_missing():
+    """Noisy rows alone were once drawn as if they were accurate."""
+    score = {"mean_error": 0, "sd_error": 0, "r2": 0}
+    _, ax = training.errors({"audited": some_rows(3, truth=False)}, {"audited": score}).axes
+    assert ax.lines[0].get_color() == training.COLOURS[2]
+    assert ax.lines[0].get_marker() == training.MARKS[2]
