@@ -173,7 +173,7 @@ def crops(tiles: np.ndarray, size: int) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
+    numpy.ndarray
         `(N * k**2, size, size, C)` with k squares along a side; those of one tile follow one another.
 
     Raises

@@ -38,7 +38,7 @@ def read_picture(path: Path, scale: float) -> "np.ndarray":
     Returns
     -------
     numpy.ndarray
-        ``(H, W, 3)`` uint8.
+        `(H, W, 3)` uint8.
 
     Raises
     ------

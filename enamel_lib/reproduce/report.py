@@ -26,7 +26,7 @@ def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures") ->
     fig
         The figure; it stays open, so that a notebook can show it.
     name
-        File name without suffix, for example ``"fig4-hardness-map"``.
+        File name without suffix, for example `"fig4-hardness-map"`.
     out
         Folder; a relative one is below `output_root`.
 

@@ -26,7 +26,7 @@ def load_pictures(source: str | Path) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
+    numpy.ndarray
         `(N, side, side, 3)` uint8.
 
     Raises
@@ -72,7 +72,7 @@ def augment(pictures: np.ndarray, rng: np.random.Generator, kind: str = "orienta
 
     Returns
     -------
-    np.ndarray
+    numpy.ndarray
         `(N, R, R, 3)` uint8.
     """
     if kind == "none":
