@@ -162,7 +162,7 @@ def scores(table: pd.DataFrame, *, highlight: str) -> Figure:
         first, last = names.index(rows["predictor"].iloc[0]), names.index(rows["predictor"].iloc[-1])
         ax.axhline(first - 0.5, color="0.85", lw=0.8)
         ax.text(1.02, (first + last) / 2, given, transform=ax.get_yaxis_transform(), va="center", size=7.5)
-    ax.set(xlabel="R² against the truth of simulated enamel", ylim=(len(names) - 0.5, -0.5), xlim=(-0.5, 1))
+    ax.set(xlabel="R² against the truth of simulated enamel", ylim=(len(names) - 0.5, -0.5), xlim=(None, 1))
     ax.set_yticks(range(len(names)), names)
     ax.get_yticklabels()[names.index(highlight)].set_weight("bold")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
