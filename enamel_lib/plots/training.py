@@ -42,7 +42,7 @@ def leakage(scores: pd.DataFrame) -> Figure:
             ax.annotate(f"{value:.2f}", (at, value), (32 * number - 16, -8), textcoords="offset points", **LABEL)
     ax.set(xlim=(-0.4, len(places) - 0.6), ylim=(0, 1), ylabel="R²")  # an interval of few maps leaves the frame
     ax.set_xticks(range(len(places)), places)
-    ax.legend(title="network trained on the")
+    ax.legend(title="network trained on the", loc="lower right")
     return figure
 
 
