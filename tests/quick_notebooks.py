@@ -15,7 +15,7 @@ def job_of(job):
     return pytest.param(job, id=job.notebook.stem, marks=marks)
 
 
-@pytest.mark.parametrize("job", map(job_of, notebooks.plan("quick")))
+@pytest.mark.parametrize("job", [job_of(job) for job in notebooks.plan("quick")])
 def test_a_small_run_goes_through(job):
     assert notebooks.run(job)["status"] == "done"
 
