@@ -65,9 +65,14 @@ def maps(
 
 
 def agreement(maps: dict[str, HardnessMap]) -> pd.DataFrame:
-    """Compare the other maps with the first, at their own places: a row of `metrics.compare_maps` each."""
+    """Compare the other maps with the first, in their places: `metrics.compare_maps`, and their mean and sd (GPa)."""
     (_, first), *others = maps.items()
-    rows = {title: metrics.compare_maps(one.hardness, first.at(one.rows, one.cols)) for title, one in others}
+    rows = {}
+    for title, one in others:
+        # places are rounded, so that the outermost may lie a fraction of a pixel beyond the first map's
+        there = first.at(one.rows.clip(*first.rows[[0, -1]]), one.cols.clip(*first.cols[[0, -1]]))
+        scores = metrics.compare_maps(one.hardness, there)
+        rows[title] = scores | {"mean": one.hardness.mean(), "sd": one.hardness.std()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -36,13 +36,13 @@ def beside(
     pixel_size_um
         For a scale bar; none is drawn where it is not known.
     crop
-        Whether to leave out the border of the picture, where no window has its centre.
+        Whether to leave out what not all maps cover, such as the border, where no window has its centre.
     """
     extents = {name: _extent(one) for name, one in maps.items()}
     left, right, bottom, top = -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5
     if crop:
         left, right, bottom, top = (
-            pick(edge) for pick, edge in zip((min, max, max, min), zip(*extents.values(), strict=True), strict=True)
+            pick(edge) for pick, edge in zip((max, min, min, max), zip(*extents.values(), strict=True), strict=True)
         )
     panels = 1 + len(maps)
     columns = panels if panels < 4 else 2
@@ -57,8 +57,7 @@ def beside(
     if pixel_size_um:
         scale_bar(axes[0], right - left, pixel_size_um)
     _draw_windows(axes[0], maps, (right, top))
-    pooled = np.concatenate([one.hardness.ravel() for one in maps.values()])
-    low, high = np.nanpercentile(pooled, (0.5, 99.5))
+    low, high = np.percentile([np.nanpercentile(one.hardness, (1, 99)) for one in maps.values()], (0, 100))
     for ax, (name, one) in zip(axes[1:], maps.items(), strict=False):
         drawn = ax.imshow(one.hardness, extent=extents[name], vmin=low, vmax=high)
         ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=_with_r(name, r))
