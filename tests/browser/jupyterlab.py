@@ -19,7 +19,7 @@ from enamel_lib.reproduce import notebooks
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells drawn, not only those in view
+    "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},  # all cells drawn, in view or not
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 WIDTH = 1280  # px
@@ -145,6 +145,7 @@ def test_start_here_runs_and_leads_on(show):
     run_all(page)
     height = page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": height + 150})  # the whole notebook on one picture
+    page.locator("h1").first.scroll_into_view_if_needed()
     page.screenshot(path=paths.BUILD / "browser" / "00-start-here.png")
     assert faults(page, figures_of(paths.NOTEBOOKS / "00-start-here.ipynb")) == []
     page.locator(".jp-RenderedMarkdown a[href*='05-hardness-map']").first.click()
