@@ -235,17 +235,7 @@ def rank_correlations(
 ) -> pd.DataFrame:
     """Rank correlations of saliency with frequency, negative if rare orientations are more salient.
 
-    Parameters
-    ----------
-    profiles
-        By branch, then by angle.
-    published
-        By name of the saliency, then by angle.
-
-    Returns
-    -------
-    table
-        One row per angle and case; `rank correlation`, `band low`, `band high`, `rare is salient`.
+    One row per angle and case; columns `rank correlation`, `band low`, `band high`, `rare is salient`.
     """
     rows = {}
     for angle in START_DEG:
@@ -267,12 +257,7 @@ def exchanged_sums(
     A group with fewer tiles than its partner gets the first of the partner's maps, one with more gets them again. If
     all tiles are of one group, each is its own; of more than `MOST_GROUPS`, neighbours are united.
 
-    Parameters
-    ----------
-    bins, maps
-        `(N, H, W)`: the bin of each pixel, 0 to `size` - 1, and what is summed.
-    groups
-        `(N,)`, the group of each tile.
+    `bins` and `maps` are `(N, H, W)`: the bin of each pixel, 0 to `size` - 1, and what is summed; `groups` is `(N,)`.
     """
     member = np.unique(groups, return_inverse=True)[1]
     member = member if member.any() else np.arange(len(groups))

@@ -235,14 +235,12 @@ def perturbed(
         `(N, H, W, 3)` uint8 and `(N, H, W)`, sides a multiple of `CELL`.
     insert
         Start from the blurred tile and insert the sharp cells, most salient first.
-    fractions
-        Shares of the cells, in (0, 1).
 
     Returns
     -------
     numpy.ndarray
-        `(F, N)` GPa: absolute difference to the prediction of the whole tile. For deletion a good map's is large, for
-        insertion small.
+        `(F, N)` GPa, F fractions of the cells: absolute difference to the prediction of the whole tile. For deletion a
+        good map's is large, for insertion small.
     """
     if maps.shape != tiles.shape[:3] or tiles.shape[1] % CELL or tiles.shape[2] % CELL:
         raise InputError(f"maps {maps.shape} must fit tiles {tiles.shape}, with sides that are multiples of {CELL}")

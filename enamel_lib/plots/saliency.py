@@ -85,14 +85,8 @@ def orientation_statistics(
 ) -> Figure:
     """Fig. 3B-D and what they should have asked: saliency against the two angles of the sample frame, one a column.
 
-    Parameters
-    ----------
-    published
-        By name, from `orientation.published_statistics`: of the saliency, and of saliency that knows nothing.
-    profiles
-        By branch, from `orientation.profiles_of_branches`.
-    kind
-        Of data, "simulated" or "own".
+    Published statistics by name, of the saliency and of saliency that knows nothing; profiles by branch; the kind of
+    the data, "simulated" or "own".
     """
     figure = style.new_figure(7.2)
     axes = figure.subplots(4, 2, sharex="col")

@@ -24,14 +24,8 @@ def _intervals(ax: Axes, rows: pd.DataFrame, place: np.ndarray, number: int, *, 
 def cascade(tile: np.ndarray, maps: Mapping[str, np.ndarray], correlations: pd.DataFrame) -> Figure:
     """A tile's saliency as ever more of the network is randomised, and rank correlations with the untouched one.
 
-    Parameters
-    ----------
-    tile
-        `(H, W, 3)`.
-    maps
-        By what was randomised last, `(H, W)`, the untouched network first.
-    correlations
-        `mean`, `low`, `high`, in the order of `maps` without its first, for every value of `kind`.
+    `maps`, by what was randomised last, `(H, W)`, begin with the untouched network's; `correlations` are those of
+    `SanityChecks.randomise_weights`.
     """
     figure = style.new_figure(3.7)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.9))
@@ -52,13 +46,7 @@ def cascade(tile: np.ndarray, maps: Mapping[str, np.ndarray], correlations: pd.D
 
 
 def perturbation_curves(curves: pd.DataFrame) -> Figure:
-    """Deletion and insertion: mean change of the prediction against the share of cells, with its standard error.
-
-    Parameters
-    ----------
-    curves
-        `panel`, `map`, `fraction`, `mean`, `error`.
-    """
+    """Curves of `SanityChecks.delete_and_insert`: mean change of the prediction, with its standard error."""
     figure = style.new_figure(2.4)
     axes = figure.subplots(1, curves["panel"].nunique(), sharey=True, squeeze=False)[0]
     for ax, (panel, of_panel) in zip(axes, curves.groupby("panel", sort=False), strict=True):
