@@ -30,7 +30,7 @@ def draw_maps(axes: Sequence[Axes], maps: np.ndarray) -> None:
 
 def draw_bar(ax: Axes, of: Axes, unit: str = UNIT, *, orientation: str = "vertical") -> None:
     """Turn axes into the colour bar of the map in other axes."""
-    ax.figure.colorbar(of.images[0], cax=ax, orientation=orientation, ticks=MaxNLocator(3))
+    ax.figure.colorbar(of.images[0], cax=ax, orientation=orientation, ticks=MaxNLocator(2))
     if orientation == "vertical":
         ax.set(box_aspect=6, anchor="W", title=unit.replace(" of ", "\nof "))
     else:
