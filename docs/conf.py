@@ -21,7 +21,8 @@ myst_dmath_double_inline = True  # as Jupyter reads it
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 html_show_copyright = html_show_sphinx = html_copy_source = html_show_sourcelink = False
-html_theme_options = {"use_download_button": False, "home_page_in_toc": True, "navbar_persistent": []}
+html_theme_options = {"use_download_button": False, "home_page_in_toc": True}
+html_theme_options |= {"navbar_persistent": [], "footer_content_items": []}
 html_static_path = html_css_files = ["site.css"]
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))
