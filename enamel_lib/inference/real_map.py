@@ -16,7 +16,7 @@ from enamel_lib.inference.hardness_map import HardnessMap, raster
 from enamel_lib.reproduce import report
 
 FILE = "fig4.npz"
-SCALES = (2, 4)  # the authors'; and that at which the rods are as wide as in the tiles of training
+SCALES = {2: 1, 4: 2}  # the authors' scale, in each published place; that of the training tiles, in every second
 PUBLISHED, OURS = "published (Lew 2023)", "ours, enlarged ×{}"
 
 
@@ -44,24 +44,21 @@ def maps(
     frame = tuple(2 * side for side in real.shape[:2])
     given = reference.published_map()
     step = float(np.diff(given.row).mean())
-    found = read(report.find_result(FILE, out), predictor.weights_sha256)
-    if found is None:
-        found = {"rows": np.rint(given.row[::every]), "cols": np.rint(given.col[::every])}
-        for scale in SCALES:
-            centres = tuple(found[axis] * scale / 2 for axis in ("rows", "cols"))
-            made = raster(enlarged(real, scale), predictor, centres=centres, progress=progress)
-            found[f"x{scale}"] = made.hardness.round(3)
-        if every == 1:
-            write(found, predictor, report.results_folder(out) / FILE)
-    else:
-        found = {name: values[(slice(None, None, every),) * values.ndim] for name, values in found.items()}
-    rows, cols = found["rows"], found["cols"]
-    between = float(np.diff(rows).mean())
-    ours = {
-        OURS.format(scale): HardnessMap(found[f"x{scale}"], rows, cols, frame, between, images.TILE * 2 / scale)
-        for scale in SCALES
-    }
-    return {PUBLISHED: HardnessMap(given.hardness, given.row, given.col, frame, step, images.TILE), **ours}
+    maps = {PUBLISHED: HardnessMap(given.hardness, given.row, given.col, frame, step, images.TILE)}
+    found, made = read(report.find_result(FILE, out), predictor.weights_sha256), {}
+    for scale, nth in SCALES.items():
+        rows, cols = (np.rint(centres[:: every * nth]) for centres in (given.row, given.col))
+        if found is None:
+            centres = rows * scale / 2, cols * scale / 2
+            there = raster(enlarged(real, scale), predictor, centres=centres, progress=progress).hardness.round(3)
+            made[f"x{scale}"] = there
+        else:
+            there = found[f"x{scale}"][::every, ::every]
+        between = float(np.diff(rows).mean())
+        maps[OURS.format(scale)] = HardnessMap(there, rows, cols, frame, between, images.TILE * 2 / scale)
+    if made and every == 1:
+        write(made, predictor, report.results_folder(out) / FILE)
+    return maps
 
 
 def agreement(maps: dict[str, HardnessMap]) -> pd.DataFrame:
@@ -77,7 +74,7 @@ def agreement(maps: dict[str, HardnessMap]) -> pd.DataFrame:
 
 
 def write(found: dict[str, np.ndarray], predictor: Predictor, path: Path) -> None:
-    """Write readings `x2` and `x4` at `rows` and `cols` with what made them."""
+    """Write the readings `x2` and `x4` with what made them."""
     about = {name: getattr(predictor, name) for name in ("weights_sha256", "engine", "precision")}
     with paths.atomic(path) as temporary:
         np.savez_compressed(temporary, about=json.dumps(about), **found)
