@@ -107,12 +107,12 @@ def agreement(maps: Mapping[str, HardnessMap], r: Mapping[str, float]) -> Figure
     axes = figure.subplots(1, len(others), sharex=True, sharey=True)
     letter(axes)
     pairs = {_with_r(title, r): (first.at(one.rows, one.cols), one.hardness) for title, one in others}
-    low, high = np.nanpercentile(np.concatenate([np.ravel(pair) for pair in pairs.values()]), (0.1, 99.9))
+    low, high = np.nanpercentile(np.concatenate([np.ravel(pair) for pair in pairs.values()]), (0, 100))
     for ax, (title, (x, y)) in zip(axes, pairs.items(), strict=True):
         both = np.isfinite(x)
         drawn = ax.hist2d(x[both], y[both], bins=70, range=[(low, high)] * 2, cmap="cividis", cmin=1, norm="log")[3]
         ax.axline((low, low), slope=1, color="black", lw=0.8, ls=":")
-        ax.set(xlabel=f"{name} (GPa)", title=title, aspect="equal")
-    axes[0].set_ylabel("ours (GPa)")
+        ax.set(xlabel=f"{name}, GPa", title=title, aspect="equal")
+    axes[0].set_ylabel("ours, GPa")
     figure.colorbar(drawn, ax=axes, label="places", shrink=0.9)
     return figure
