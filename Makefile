@@ -52,7 +52,7 @@ bench: setup  ## measure map speed, windows per second
 
 site: setup $(SITE)/.ready  ## render the notebooks as last run, and the README, as pages: build/site/index.html
 	@rm -rf build/.site
-	@$(SITE)/bin/sphinx-build -q -E -W --keep-going -c docs -d build/.site/doctrees . build/.site/html
+	@$(SITE)/bin/sphinx-build -q -E -W --keep-going -c .ci/site -d build/.site/doctrees . build/.site/html
 	@cp build/.site/html/README.html build/.site/html/index.html
 	@rm -rf build/site && mv build/.site/html build/site && rm -rf build/.site
 	@$(PYTEST) --noconftest tests/site_pages.py

@@ -6,7 +6,7 @@ it, MathJax included: the site reads from a disk without a network.
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXECUTED = ROOT / "build" / "default"  # what `make figures` leaves
 
 project = "The open virtual indenter"
