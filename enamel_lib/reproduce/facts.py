@@ -125,6 +125,7 @@ class Facts:
         if keep and (committed := paths.FIGURES / name).is_file():
             self._facts = json.loads(committed.read_text(encoding="utf-8")) | self._facts
         write_json(output_root() / out / name, self._facts)
+        pd.set_option("display.max_rows", None, "display.max_colwidth", None)  # facts are read whole, or not at all
         rows = [
             (f"{name} ({fact['unit']})" if "unit" in fact else name, _text(fact["value"]), _text(fact.get("paper")))
             for name, fact in self._facts.items()
