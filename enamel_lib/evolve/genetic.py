@@ -100,10 +100,15 @@ def finals(histories: Sequence[History]) -> "pd.DataFrame":
     """Final designs by target: `hardness` and `error` (GPa), `generations`, `evaluations`."""
     import pandas as pd
 
-    rows = [(each.best_hardness, abs(each.best_hardness - each.target), each.generations, each.evaluations)
-            for each in histories]  # fmt: skip
-    index = pd.Index([each.target for each in histories], name="target (GPa)")
-    return pd.DataFrame(rows, index, ["hardness", "error", "generations", "evaluations"])
+    table = pd.DataFrame(
+        {
+            "hardness": [each.best_hardness for each in histories],
+            "error": [abs(each.best_hardness - each.target) for each in histories],
+            "generations": [each.generations for each in histories],
+            "evaluations": [each.evaluations for each in histories],
+        }
+    )
+    return table.set_index(pd.Index([each.target for each in histories], name="target (GPa)"))
 
 
 class GeneticAlgorithm(search.Search):
@@ -242,8 +247,12 @@ def evolve(
     evolutions = [Evolution(latent_dim, each, seed=seed + index, **settings) for index, each in enumerate(targets)]
     path = Path(checkpoint) if checkpoint else None
     identity = {
-        "targets": targets, "protocol": protocol, "seed": seed, "latent_dim": latent_dim, "rules": search.RULES
-    }  # fmt: skip
+        "targets": targets,
+        "protocol": protocol,
+        "seed": seed,
+        "latent_dim": latent_dim,
+        "rules": search.RULES,
+    }
     if path and path.exists():
         _load(path, identity, evolutions)
 

@@ -165,7 +165,7 @@ def pretrain_and_probe(
         "recipe": recipe,
         "optimizer": "Ranger",
         "seed": seed,
-        "structure": [{key: run.facts()[key] for key in kept} for run in runs],
+        "structure": [{key: facts[key] for key in kept} for facts in (run.facts() for run in runs)],
         "dense_layer": ridge,
         **data_facts(tiles, train_rows),
         **models.made_with(),

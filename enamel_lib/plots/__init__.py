@@ -19,5 +19,5 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "style",
         "training",
     ],
-    submod_attrs={"style": ["gallery", "pic_key"]},
+    submod_attrs={"style": ["gallery"]},
 )

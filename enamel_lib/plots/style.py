@@ -73,13 +73,6 @@ def draw_pic_key(ax: Axes) -> None:
     ax.set(xlabel="in-plane φ (°)", ylabel="off-plane |γ| (°)", xticks=(-90, -45, 0, 45, 90), yticks=(0, 45, 90))
 
 
-def pic_key() -> Figure:
-    """Colour key of PIC maps, alone."""
-    figure = new_figure(1.3, width=HALF_INCH)
-    draw_pic_key(figure.subplots())
-    return figure
-
-
 def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 4) -> Figure:
     """Pictures side by side, each with a title.
 
