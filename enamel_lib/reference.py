@@ -3,7 +3,8 @@
 `REGISTRY` says of every file what it is, its licence, size and hash. Small ones ship in `data/reference/`; the others
 are looked for in `../shared/data`, then in the cache (`$ENAMEL_CACHE`), then downloaded; `enamel fetch` does so ahead
 of time. Where the real map may be missing, a notebook asks once, `real = reference.real_map_if_there()`, does its part
-about the real map only `if real is not None`, and ends with `facts.write(out, keep=real is None)`.
+about the real map only `if real is not None`, and ends with `facts.write(out, keep=real is None)`; a figure of which
+the real map is only a part is saved with `keep=real is None`, too.
 """
 
 import hashlib

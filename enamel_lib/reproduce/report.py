@@ -18,7 +18,7 @@ DPI = 300  # of journals, at the width of `plots.style`
 RECORDED_PACKAGES = ("keras", "tensorflow", "openvino", "numpy", "scikit-image", "matplotlib")
 
 
-def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures") -> Path:
+def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures", *, keep: bool = False) -> Path:
     """Write a figure as PNG and as PDF, byte for byte the same for the same figure.
 
     Parameters
@@ -29,15 +29,19 @@ def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures") ->
         File name without suffix, for example `"fig4-hardness-map"`.
     out
         Folder; a relative one is below `output_root`.
+    keep
+        Whether a part of the figure was left out for want of the real map: one that is there stays as it is.
 
     Returns
     -------
     pathlib.Path
-        The PNG written; the PDF lies beside it.
+        The PNG; the PDF lies beside it.
     """
     unstated = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
     for suffix, metadata_ in unstated.items():  # versions and dates would differ between machines
         path = output_root() / out / f"{name}{suffix}"
+        if keep and path.exists():
+            continue
         with paths.atomic(path) as temporary:
             fig.savefig(temporary, dpi=DPI, metadata=metadata_)
     return path.with_suffix(".png")

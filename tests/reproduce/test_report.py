@@ -27,6 +27,18 @@ def test_the_same_figure_gives_the_same_bytes(output_root):
     assert (output_root / "figures" / "a.pdf").read_bytes() == (output_root / "figures" / "b.pdf").read_bytes()
 
 
+def test_a_figure_of_which_a_part_was_left_out_replaces_none(output_root):
+    whole, part = Figure(), Figure()
+    whole.subplots().plot([1, 3, 2])
+    before = {path: path.read_bytes() for path in written_with(report.save_figure(whole, "a", keep=True))}
+    assert {path: path.read_bytes() for path in written_with(report.save_figure(part, "a", keep=True))} == before
+    assert all(path.read_bytes() != before[path] for path in written_with(report.save_figure(part, "a")))
+
+
+def written_with(png):
+    return [png, png.with_suffix(".pdf")]
+
+
 def test_json_never_holds_nan_and_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         report.write_json(tmp_path / "a.json", {"x": float("nan")})
