@@ -103,9 +103,8 @@ def _depth_map(ax: Axes, rows: pd.DataFrame, tiles: np.ndarray, truth: pd.DataFr
     side = ENAMEL_THICKNESS_UM
     by_depth = shades.to_rgba(law.depth_only(np.linspace(1, 0, 256)))[:, None]
     ax.imshow(by_depth, extent=(0, side, 0, side), interpolation="bilinear")
-    across = (
-        np.random.default_rng(0).permutation(len(blocks)) + 0.5
-    )  # where in the tooth a map lies makes no difference
+    # where in the tooth a map lies makes no difference
+    across = np.random.default_rng(0).permutation(len(blocks)) + 0.5
     for (name, depth), place in zip(blocks.items(), across * (side - BLOCK_UM) / len(blocks), strict=True):
         block = placed[placed["map_id"] == name]
         step = BLOCK_UM / (np.ptp(block["row"]) / TILE + 1)

@@ -9,10 +9,12 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from enamel_lib.evolve.genetic import History
+from enamel_lib.images import TILE
+from enamel_lib.pic import PIXEL_UM
 from enamel_lib.plots import style
 from enamel_lib.plots.style import COLOURS, MARKS, PAPER_GREY, draw_image
 
-TILE_UM = 12.0  # side of a picture
+TILE_UM = TILE * PIXEL_UM  # side of a picture
 
 
 def evolution(histories: Sequence[History], pictures: np.ndarray, law: np.ndarray) -> Figure:
@@ -167,10 +169,8 @@ def change_by_misorientation(change: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, groups.ngroups, sharex=True, sharey=True)
     for ax, (name, rows) in zip(axes, groups, strict=True):
         for index, column in enumerate(("network", "law")):
-            ax.plot(
-                rows["misorientation"], rows[column], MARKS[index], color=COLOURS[index], mew=0, alpha=0.5, ms=3.5,
-                label=f"by the {column}",
-            )  # fmt: skip
+            looks = {"color": COLOURS[index], "mew": 0, "alpha": 0.5, "ms": 3.5}
+            ax.plot(rows["misorientation"], rows[column], MARKS[index], label=f"by the {column}", **looks)
         ax.axhline(0, color=PAPER_GREY, lw=0.7)
         ax.set_xscale("symlog", linthresh=3)
         ax.set(title=name, xticks=(0, 1, 2, 10, 30), xticklabels=("0", "1", "2", "10", "30"))
