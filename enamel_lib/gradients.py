@@ -14,24 +14,9 @@ Gradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 def input_gradient(model: keras.Model, score: Callable[[Any], Any] = lambda output: output[:, 0]) -> Gradient:
     """Compile the gradient of a score of each picture with respect to that picture, in inference mode.
 
-    Weights are read at every call, so that a model may be changed in between.
-
-    Parameters
-    ----------
-    model
-        From `(N, H, W, 3)` float32.
-    score
-        Of the model's output to `(N,)`, in `keras.ops`; each picture's score may depend on that picture alone.
-
-    Returns
-    -------
-    callable
-        Of pictures `(N, H, W, 3)` float32 to scores `(N,)` and gradients `(N, H, W, 3)`.
-
-    Raises
-    ------
-    EngineError
-        If Keras runs on another backend.
+    `model` is from `(N, H, W, 3)` float32; `score` is of its output to `(N,)`, in `keras.ops`, each picture's on that
+    picture alone. Gives a function of pictures to scores `(N,)` and gradients `(N, H, W, 3)`, which reads the weights
+    at every call. Raises EngineError if Keras runs on another backend.
     """
     backend = keras.backend.backend()
     if backend not in BACKENDS:

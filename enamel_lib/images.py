@@ -18,27 +18,13 @@ FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "GIF", "WEBP", "PPM")
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Read one picture as 8-bit colour, whatever way it was stored.
+    """Read one picture as 8-bit colour `(H, W, 3)`, whatever way it was stored, if it is of one of the `FORMATS`.
 
     Grey becomes three equal channels, 16-bit keeps its high byte, a palette is looked up. Alpha multiplies the
     colour: opaque pixels keep theirs, transparent ones turn black, which in a PIC map means "no signal". The
     pixels stay in stored order (an EXIF rotation would detach the hue from the axis that it is measured from).
 
-    Parameters
-    ----------
-    path
-        A PNG, TIFF, JPEG, BMP, GIF, WebP or PPM file of one frame and at most `MAX_PIXELS`.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(H, W, 3)` uint8.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it is not a complete picture of a supported kind. The size is judged from the
-        header, before any pixel is decoded.
+    Raises InputError if it is not a complete picture of one frame and at most `MAX_PIXELS`, judged from the header.
     """
     path = Path(path)
     if not path.exists():
@@ -51,7 +37,10 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         warnings.simplefilter("ignore")  # Pillow warns of large or odd files; each case is judged below
         try:
             with Image.open(path, formats=FORMATS) as picture:
-                _check_header(picture, path)
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise InputError(_too_large(path))
+                if (frames := getattr(picture, "n_frames", 1)) > 1:
+                    raise InputError(f"{path}: holds {frames} frames; save the one PIC map as a picture of its own")
                 picture.load()
                 return _to_rgb(picture, path)
         except InputError:
@@ -67,25 +56,11 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def resize(image: np.ndarray, scale: float, *, kernel: str = "linear") -> np.ndarray:
-    """Enlarge or shrink a picture, as the authors do before mapping (twofold, with the Lanczos kernel).
+    """Enlarge or shrink a picture `(H, W, 3)` uint8, as the authors do before mapping (twofold).
 
     Any mixing of colours invents hues where two crystals meet, but a linear mix stays between its neighbours, while
-    Lanczos overshoots into colours that neither has. Shrinking widens the kernel, so fine detail is averaged instead
-    of aliased.
-
-    Parameters
-    ----------
-    image
-        `(H, W, 3)` uint8.
-    scale
-        Factor on both sides, more than 0.
-    kernel
-        "linear", or "lanczos" to repeat what the authors did (`HardnessDesign-Indenter.ipynb`, cell 3).
-
-    Returns
-    -------
-    numpy.ndarray
-        `(round(H * scale), round(W * scale), 3)` uint8; the input itself where the size stays the same.
+    Lanczos (`kernel` "lanczos", that of the authors) overshoots into colours that neither has. Shrinking widens the
+    kernel, so fine detail is averaged instead of aliased. Where the size stays, the input itself is given back.
     """
     check_choice("kernel", kernel, KERNELS)
     if not (np.isfinite(scale) and scale > 0):
@@ -109,24 +84,9 @@ def resize_all(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
 
 
 def check_pixels(pixels: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Check that an array holds colours.
+    """Check that an array holds colours, uint8 or float in [0, 1]; floats are given back as float32.
 
-    Parameters
-    ----------
-    pixels
-        uint8, or float in [0, 1].
-    shape
-        What its shape must be; None stands for any length.
-
-    Returns
-    -------
-    numpy.ndarray
-        The input if uint8 or float32, else a float32 copy.
-
-    Raises
-    ------
-    InputError
-        If the shape, the type or a value does not fit.
+    In the `shape` that it must have, None stands for any length. Raises InputError if anything of this does not fit.
     """
     pixels = np.asarray(pixels)
     if pixels.ndim != len(shape) or any(
@@ -162,24 +122,9 @@ def to_uint8(drawn: np.ndarray) -> np.ndarray:
 
 
 def crops(tiles: np.ndarray, size: int) -> np.ndarray:
-    """Cut tiles into squares side by side.
+    """Cut tiles `(N, side, side, C)` into squares side by side, `(N * k**2, size, size, C)`.
 
-    Parameters
-    ----------
-    tiles
-        `(N, side, side, C)`.
-    size
-        Side of a square, a divisor of `side`.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N * k**2, size, size, C)` with k squares along a side; those of one tile follow one another.
-
-    Raises
-    ------
-    InputError
-        If `size` does not divide the side.
+    Those of one tile follow one another. Raises InputError if `size` does not divide the side.
     """
     side = tiles.shape[1]
     if side % size:
@@ -190,22 +135,9 @@ def crops(tiles: np.ndarray, size: int) -> np.ndarray:
 
 
 def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
-    """View every window of a picture without copying a pixel.
+    """View every window of a picture `(H, W, 3)` without copying a pixel: `(R, C, size, size, 3)`, read-only.
 
-    Parameters
-    ----------
-    image
-        `(H, W, 3)`, any dtype.
-    size
-        Side of the square window, px.
-    stride
-        Step between windows along both axes, px.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(R, C, size, size, 3)` read-only view; window `[i, j]` has its top left corner at pixel
-        `(i * stride, j * stride)`.
+    Window `[i, j]` has its top left corner at pixel `(i * stride, j * stride)`. Raises InputError if none fits.
     """
     if image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"a picture has shape (height, width, 3), not {image.shape}")
@@ -219,14 +151,6 @@ def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
         )
     view = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))
     return np.moveaxis(view, 2, -1)[::stride, ::stride]
-
-
-def _check_header(picture: Image.Image, path: Path) -> None:
-    if picture.width * picture.height > MAX_PIXELS:
-        raise InputError(_too_large(path))
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1:
-        raise InputError(f"{path}: holds {frames} frames; save the one PIC map as a picture of its own")
 
 
 def _to_rgb(picture: Image.Image, path: Path) -> np.ndarray:

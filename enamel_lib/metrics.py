@@ -10,26 +10,12 @@ DRAWS = 1000  # resamplings behind an interval
 
 
 def regression_scores(predicted: ArrayLike, label: ArrayLike, weights: ArrayLike | None = None) -> dict[str, float]:
-    """Score predictions.
+    """Score predictions `(N,)` against labels `(N,)`, GPa, with `weights` of 0 or more (all equal if None).
 
-    Parameters
-    ----------
-    predicted, label
-        `(N,)`, GPa.
-    weights
-        `(N,)`, 0 or more; all equal if None.
-
-    Returns
-    -------
-    dict
-        `n` rows; `mse` (GPa^2) and `rmse` (GPa); `mean_error` and `sd_error` (GPa) of predicted minus label; `r2`,
-        1 - mse / variance of the labels; `pearson_r2`, the square of the correlation, which forgives scale and offset
-        (Lew 2023 does not say which of the two its 0.94 is). What is undefined (constant labels) is NaN.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, there is nothing to score, or a weight is negative.
+    Gives `n` rows; `mse` (GPa^2) and `rmse` (GPa); `mean_error` and `sd_error` (GPa) of predicted minus label; `r2`,
+    1 - mse / variance of the labels; `pearson_r2`, the square of the correlation, which forgives scale and offset
+    (Lew 2023 does not say which of the two its 0.94 is). What is undefined (constant labels) is NaN. Raises ValueError
+    if the shapes differ, there is nothing to score, or a weight is negative.
     """
     predicted, label = np.asarray(predicted, float), np.asarray(label, float)
     weights = np.ones(label.shape) if weights is None else np.asarray(weights, float)
@@ -57,23 +43,10 @@ def regression_scores(predicted: ArrayLike, label: ArrayLike, weights: ArrayLike
 
 
 def compare_maps(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
-    """Compare two maps on one grid, where both are known.
+    """Compare two maps of one shape where both are known, that is not NaN.
 
-    Parameters
-    ----------
-    a, b
-        Of one shape, NaN where unknown.
-
-    Returns
-    -------
-    dict
-        `n` cells that both know; `pearson` and `spearman` correlation; `mean_difference` and `rmse` of a minus b, in
-        their unit. What is undefined (fewer than 2 cells, a constant map) is NaN.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Gives `n` cells that both know; `pearson` and `spearman` correlation; `mean_difference` and `rmse` of a minus b, in
+    their unit. What is undefined (fewer than 2 cells, a constant map) is NaN. Raises ValueError if the shapes differ.
     """
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.shape != b.shape:
@@ -95,24 +68,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """95 % interval of a score, drawing whole groups (maps, blocks), within which rows depend on each other.
 
-    Parameters
-    ----------
-    score
-        Of row positions `(M,)` to a number.
-    groups
-        `(N,)`, the group of every row.
-    seed
-        Of the draws.
-
-    Returns
-    -------
-    low, high
-        NaN draws are left out.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two groups.
+    `score` is of row positions `(M,)`, where it may be NaN, to a number; `groups`, `(N,)`, are of every row. Raises
+    ValueError if there are fewer than two.
     """
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 2:

@@ -18,13 +18,7 @@ from enamel_lib.errors import ModelError
 
 
 def load(path: Path) -> keras.Model:
-    """Load a network, not compiled, after checking it against its model card.
-
-    Raises
-    ------
-    ModelError
-        If the file is not the one its card describes, or no Keras file.
-    """
+    """Load a network, not compiled; a ModelError if it is not the one its card describes, or no Keras file."""
     card = read_card(path)
     if card and card.get("sha256") != sha256(path):
         raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
@@ -48,13 +42,7 @@ def save(model: keras.Model, path: Path, card: dict[str, Any]) -> dict[str, Any]
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Model card beside a `.keras` file; empty if it has none.
-
-    Raises
-    ------
-    ModelError
-        If the card is not a JSON object.
-    """
+    """Model card beside a `.keras` file; empty if it has none, a ModelError if it is not a JSON object."""
     card = path.with_suffix(".json")
     if not card.is_file():
         return {}

@@ -13,52 +13,18 @@ PACKAGE = "enamel_lib"
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class RectifiedAdam(keras.optimizers.Optimizer):
+class RectifiedAdam(keras.optimizers.Adam):
     """Adam whose adaptive step is held back while its variance estimate rests on few gradients (Liu 2020, alg. 2).
 
-    Parameters
-    ----------
-    learning_rate
-        Step size, a float or a Keras schedule.
-    beta_1, beta_2
-        Decay of the running mean and of the running square of the gradient, each in [0, 1).
-    epsilon
-        Added to the root of the running square.
-    sma_threshold
-        The step is adaptive once the approximated simple moving average is this long, and plain momentum before.
-    **kwargs
-        As of `keras.optimizers.Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a beta is outside [0, 1).
+    The step is adaptive once the approximated simple moving average is `sma_threshold` long, and plain momentum before.
+    All else is as of Adam. Raises ValueError if a beta is outside [0, 1).
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        sma_threshold: float = 5.0,
-        name: str = "rectified_adam",
-        **kwargs: Any,
-    ) -> None:
-        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1):
-            raise ValueError(f"beta_1 and beta_2 must be in [0, 1), not {beta_1} and {beta_2}")
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    def __init__(self, *args: Any, sma_threshold: float = 5.0, name: str = "rectified_adam", **kwargs: Any) -> None:
+        super().__init__(*args, name=name, **kwargs)
+        if not (0 <= self.beta_1 < 1 and 0 <= self.beta_2 < 1):
+            raise ValueError(f"beta_1 and beta_2 must be in [0, 1), not {self.beta_1} and {self.beta_2}")
         self.sma_threshold = sma_threshold
-
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create the running means and squares."""
-        if self.built:
-            return
-        super().build(variables)
-        self._means, self._squares = self.add_optimizer_variables(variables, ["mean", "square"])
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Take one step; what depends on the step alone is computed once for all variables."""
@@ -87,7 +53,7 @@ class RectifiedAdam(keras.optimizers.Optimizer):
         beta_1, beta_2, correction_1, correction_2, adaptive, rectified = self._factors
         dtype = variable.dtype
         index = self._get_variable_index(variable)
-        mean, square = self._means[index], self._squares[index]
+        mean, square = self._momentums[index], self._velocities[index]
         gradient = ops.cast(gradient, "float32")
         new_mean = beta_1 * ops.cast(mean, "float32") + (1.0 - beta_1) * gradient
         new_square = beta_2 * ops.cast(square, "float32") + (1.0 - beta_2) * ops.square(gradient)
@@ -100,27 +66,15 @@ class RectifiedAdam(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that build the same optimizer."""
-        own = {name: getattr(self, name) for name in ("beta_1", "beta_2", "epsilon", "sma_threshold")}
-        return super().get_config() | own
+        return super().get_config() | {"sma_threshold": self.sma_threshold}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Lookahead(keras.optimizers.Optimizer):
     """Slow weights that follow any optimizer's fast weights, which then restart from them (Zhang 2019, alg. 1).
 
-    Parameters
-    ----------
-    inner_optimizer
-        The optimizer that moves the fast weights, or its Keras config.
-    sync_period
-        Steps between two moves of the slow weights.
-    slow_step_size
-        Share of the way to the fast weights that the slow ones move, in (0, 1].
-
-    Raises
-    ------
-    ValueError
-        If `sync_period` is below 1 or `slow_step_size` outside (0, 1].
+    Every `sync_period` steps (1 or more) the slow weights move a share `slow_step_size`, in (0, 1], of the way to the
+    fast ones, which `inner_optimizer`, an optimizer or its Keras config, moves. Raises ValueError beyond these ranges.
     """
 
     def __init__(
@@ -195,17 +149,7 @@ class Lookahead(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Ranger(Lookahead):
-    """Rectified Adam in Lookahead, with the settings of Lew 2023 (`sync_period` 6, `slow_step_size` 0.5).
-
-    Parameters
-    ----------
-    learning_rate
-        Step size of Rectified Adam.
-    sync_period, slow_step_size
-        As of `Lookahead`.
-    **kwargs
-        As of `RectifiedAdam`.
-    """
+    """Rectified Adam in Lookahead, with the settings of Lew 2023; `kwargs` are those of `RectifiedAdam`."""
 
     def __init__(
         self,

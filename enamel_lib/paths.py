@@ -25,12 +25,8 @@ SHARED = ROOT.parent / "shared" / "data"  # more reference data beside the check
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, on any error it is removed.
 
-    The temporary name keeps the suffix, because image and array writers choose the format by it.
-
-    Parameters
-    ----------
-    path
-        The file to write. Missing folders above it are made.
+    The temporary name keeps the suffix, because image and array writers choose the format by it. Missing folders above
+    `path` are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

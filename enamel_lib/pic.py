@@ -16,22 +16,10 @@ PLANE_ANGLE_DEG = 60.0  # polarization plane against sample surface (Lew 2023, H
 
 
 def decode(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Angles of the c-axis against the polarization plane, read from colours.
+    """Angles of the c-axis against the polarization plane, read from colours `(..., 3)`, uint8 or float in [0, 1].
 
-    Parameters
-    ----------
-    rgb
-        `(..., 3)`, uint8 or float in [0, 1]. Saturation is ignored; black, white and grey have no hue and get -90.
-
-    Returns
-    -------
-    phi_deg, gamma_deg
-        `(...)` each: in-plane angle in [-90, 90), off-plane angle in [0, 90], degrees.
-
-    Raises
-    ------
-    ValueError
-        If the last axis does not have three channels.
+    In-plane angle in [-90, 90) and off-plane angle in [0, 90], degrees, `(...)` each. Saturation is ignored; what has
+    no hue gets -90. Raises ValueError if the last axis does not have three channels.
     """
     rgb = np.asarray(rgb)
     if rgb.shape[-1:] != (3,):
@@ -52,14 +40,9 @@ def decode(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_director(phi_deg: np.ndarray, gamma_deg: np.ndarray, sign: int = 1) -> np.ndarray:
-    """Director in the polarization frame, `(..., 3)`, for one branch of the unknown sign of gamma.
+    """Director in the polarization frame, `(..., 3)`, of in-plane and off-plane angle, degrees, `(...)`.
 
-    Parameters
-    ----------
-    phi_deg, gamma_deg
-        In-plane and off-plane angle, degrees.
-    sign
-        +1 or -1 (or an array of them): the branch.
+    `sign` is the branch of the unknown sign of gamma: +1 or -1, or an array of them.
     """
     phi, gamma = np.radians(phi_deg), np.radians(gamma_deg)
     return np.stack([np.cos(gamma) * np.cos(phi), np.cos(gamma) * np.sin(phi), sign * np.sin(gamma)], axis=-1)
@@ -78,18 +61,7 @@ def brightness(rgb: np.ndarray) -> np.ndarray:
 
 
 def encode(director: np.ndarray) -> np.ndarray:
-    """Fully saturated PIC colour of a director: the inverse of `decode`, whatever the director's head or branch.
-
-    Parameters
-    ----------
-    director
-        `(..., 3)` unit vectors in the polarization frame.
-
-    Returns
-    -------
-    rgb
-        `(..., 3)` uint8.
-    """
+    """Fully saturated PIC colour, uint8, of directors `(..., 3)` in the polarization frame: the inverse of `decode`."""
     x, y, z = np.moveaxis(np.asarray(director), -1, 0)
     value = 1.0 - np.arctan2(np.abs(z), np.hypot(x, y)) * (2.0 / np.pi)
     # phi = 0 (cyan) lies half way round the hue circle; one turn of hue is half a turn of the director

@@ -13,32 +13,18 @@ AUGMENTATION = {
 def augment(
     tiles: np.ndarray, rng: np.random.Generator, *, lowest_zoom: float = 0.5, orientation_true: bool = False
 ) -> np.ndarray:
-    """Zoom and flip every tile of a batch at random, as the paper did or with its directions kept true.
+    """Zoom and flip every tile of a batch `(N, H, W, 3)` at random, as the paper did or with its directions kept true.
 
-    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches
-    the middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and
-    up-down flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn
-    when the factors differ, but no colour: the label is kept all the same, as in the paper.
+    Both axes zoom in about the centre by factors of their own: a factor f, uniform in `lowest_zoom` to 1, stretches the
+    middle f of the axis over the whole of it (`zoom_range=[0.5, 1]` of Keras' ImageDataGenerator). Left-right and
+    up-down flips have probability 1/2 each. Zooming changes the physical scale, and the direction of what is drawn when
+    the factors differ, but no colour: the label is kept all the same, as in the paper.
 
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)`, uint8 or float.
-    rng
-        Source of the factors and flips.
-    lowest_zoom
-        In (0, 1]; 1 leaves the scale alone.
-    orientation_true
-        Without it colours interpolate linearly channel by channel and stay as they are in a flip, as in Keras. With
-        it the nearest pixel is taken, so that no new hue arises between two crystals, and a flip of one axis maps
-        phi to -phi, hue h to 1 - h, which is green and blue exchanged. For up-down flips (x is shared by the image and
-        polarization planes) this is the exact mirror image; for left-right flips it mirrors the polarization plane,
-        which stands at 60 degrees to the surface.
-
-    Returns
-    -------
-    augmented
-        Same shape and type.
+    Without `orientation_true` colours interpolate linearly channel by channel and stay as they are in a flip, as in
+    Keras. With it the nearest pixel is taken, so that no new hue arises between two crystals, and a flip of one axis
+    maps phi to -phi, hue h to 1 - h, which is green and blue exchanged. For up-down flips (x is shared by the image and
+    polarization planes) this is the exact mirror image; for left-right flips it mirrors the polarization plane, which
+    stands at 60 degrees to the surface.
     """
     tiles = np.asarray(tiles)
     zoom = rng.uniform(lowest_zoom, 1.0, (len(tiles), 2))

@@ -23,23 +23,13 @@ CUTS = 24  # tried along each axis of a map that is split into blocks
 
 
 def united_table(sources: dict[str, Source], *, seed: int = 0) -> pd.DataFrame:
-    """The three sources as one table of rows, repeated as published.
+    """The three sources (of `sources.load_sources`) as one table of rows, repeated as published.
 
-    Every repeat of a noisy tile draws its label anew from its map's mean and standard deviation, until it lies in
-    2 to 7 GPa (or in the range of the maps' means, should that be wider).
+    Every repeat of a noisy tile draws its label anew from its map's mean and standard deviation, until it lies in 2 to
+    7 GPa (or in the range of the maps' means, should that be wider).
 
-    Parameters
-    ----------
-    sources
-        From `sources.load_sources`.
-    seed
-        For the draws.
-
-    Returns
-    -------
-    table
-        Columns of `Source.table`, and `tile_id` (0, 1, ... in the order of sources and tiles; equal for repeats of
-        one tile) and `label_stated` (GPa: the label before any draw). 22,730 rows for the published counts.
+    Columns are those of `Source.table`, and `tile_id` (0, 1, ... in the order of sources and tiles; equal for repeats
+    of one tile) and `label_stated` (GPa: the label before any draw). There are 22,730 rows for the published counts.
     """
     tiles = pd.concat([sources[name].table for name in REPEATS], ignore_index=True)
     tiles["tile_id"] = np.arange(len(tiles))
@@ -66,31 +56,16 @@ def _draw_within(mean: np.ndarray, sd: np.ndarray, rng: np.random.Generator) -> 
 
 
 def split(table: pd.DataFrame, protocol: str, *, seed: int = 0) -> pd.DataFrame:
-    """Assign every row to train, val or test.
+    """Assign every row of `united_table` to train, val or test.
 
-    Parameters
-    ----------
-    table
-        From `united_table`.
-    protocol
-        `paper`: rows, repeats included, are shuffled and cut at 70 and 90 %, as published. `audited`: every tile
-        stands once, with its stated label; sources of at least three maps are split by whole map, stratified by
-        label; a source of fewer maps is split into blocks with a gap of one window (200 px) of untouched pixels
-        between them, if the places of its tiles are known, and goes to train otherwise.
-    seed
-        For the shuffle, or the choice of maps.
+    Protocol `paper`: rows, repeats included, are shuffled and cut at 70 and 90 %, as published. `audited`: every tile
+    stands once, with its stated label; sources of at least three maps are split by whole map, stratified by label; a
+    source of fewer maps is split into blocks with a gap of one window (200 px) of untouched pixels between them, if the
+    places of its tiles are known, and goes to train otherwise. InputError for any other.
 
-    Returns
-    -------
-    table
-        With `split` (`train`, `val`, `test`, or `gap` for tiles between the audited blocks) and `weight`: 1 for
-        `paper`; for `audited`, each source's tiles share the number of rows it has in `table`, and the weights of
-        every split have mean 1 (0 in the gap).
-
-    Raises
-    ------
-    InputError
-        If the protocol is unknown.
+    Adds `split` (`train`, `val`, `test`, or `gap` for tiles between the audited blocks) and `weight`: 1 for `paper`;
+    for `audited`, each source's tiles share the number of rows it has in `table`, and the weights of every split have
+    mean 1 (0 in the gap).
     """
     check_choice("split", protocol, PROTOCOLS)
     rng = np.random.default_rng(seed)
@@ -173,19 +148,11 @@ def held_out_together(table: pd.DataFrame, protocol: str) -> np.ndarray:
 
 
 def leakage_audit(table: pd.DataFrame) -> pd.DataFrame:
-    """Count what the held-out rows (val and test) share with train.
+    """Count what the held-out rows (val and test) of a table of `split` share with train.
 
-    Parameters
-    ----------
-    table
-        From `split`, or any table with its columns.
-
-    Returns
-    -------
-    audit
-        One row per source and one `overall`: `held_out` rows; `seen` of them whose identical tile is in train, and
-        that `seen_share`; `held_out_px`, distinct pixels under the held-out tiles; `seen_px` of them under tiles of
-        train, and that `seen_px_share`. Shares of nothing are NaN. A tile of unknown place counts as a map of its own.
+    One row per source and one `overall`: `held_out` rows; `seen` of them whose identical tile is in train, and that
+    `seen_share`; `held_out_px`, distinct pixels under the held-out tiles; `seen_px` of them under tiles of train, and
+    that `seen_px_share`. Shares of nothing are NaN. A tile of unknown place counts as a map of its own.
     """
     held = table["split"].isin(["val", "test"])
     train = table["split"] == "train"
@@ -233,10 +200,7 @@ def _cells(edges: np.ndarray, start: float) -> slice:
 def load_tiles(table: pd.DataFrame, root: Path | str) -> np.ndarray:
     """Pictures of all tiles of a table, `(N, 200, 200, 3)` uint8: entry i is the tile with `tile_id` i.
 
-    Raises
-    ------
-    InputError
-        If the table does not hold every tile from 0 on (load before filtering), or an image cannot be read.
+    Raises InputError if the table lacks a tile from 0 on (load before filtering), or an image cannot be read.
     """
     tiles = table.drop_duplicates("tile_id").sort_values("tile_id")
     if not np.array_equal(tiles["tile_id"], np.arange(len(tiles))):

@@ -5,8 +5,6 @@ noisy: crops of whole maps of which only mean and standard deviation are known (
 The layout, column by column, is described in data/README.md.
 """
 
-import csv
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -32,6 +30,7 @@ POSITIONS_CSV = "positions.csv"  # optional, the user's: where each tile lies in
 SIMULATED = paths.PROCESSED / "simulated"
 LABEL_LIMITS_GPA = (0.1, 10.0)  # beyond these a label is not in GPa: no mineralised tissue is as soft or as hard
 COLUMNS = ["image", "source", "map_id", "row", "col", "label", "label_sd", "truth", "truth_centre"]
+PLACE_AND_TRUTH = ["row", "col", "truth", "truth_centre"]
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,10 @@ def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
 
 
 def load_sources(root: Path | str) -> dict[str, Source]:
-    """Read and check the three sources under `root`.
+    """Read and check the three sources under `root`: `{"accurate": ..., "estimated": ..., "noisy": ...}`.
 
-    Every image is opened and its checksums are verified, but its pixels are not kept: see `curation.load_tiles`.
-
-    Returns
-    -------
-    sources
-        `{"accurate": ..., "estimated": ..., "noisy": ...}`.
-
-    Raises
-    ------
-    DataError
-        At the first table, line or image that does not fit the layout of data/README.md.
+    Every image is opened and its checksums are verified, but its pixels are not kept: see `curation.load_tiles`. Raises
+    DataError at the first table, line or image that does not fit the layout of data/README.md.
     """
     root = Path(root)
     tables = {
@@ -115,10 +105,7 @@ def is_simulated(root: Path | str) -> bool:
 def load_truth(root: Path | str) -> pd.DataFrame:
     """Truth of simulated tiles, one row each: true hardness (GPa), depth, and `hidden_*` summaries of its fields.
 
-    Raises
-    ------
-    DataError
-        If the data under `root` are not simulated.
+    Raises DataError if the data under `root` are not simulated.
     """
     path = Path(root) / TRUTH_CSV
     if not path.is_file():
@@ -134,83 +121,74 @@ def load_truth_if_there(root: Path | str) -> pd.DataFrame | None:
     return None
 
 
-def _read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a table as text, each with its line number under `line`; blank lines are passed over."""
+def _read_csv(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
+    """Rows of a table as text, by line number; blank lines are passed over."""
     if not path.is_file():
         raise DataError(f"{path}: no such table; the expected files are listed in data/README.md")
+    as_written = {"dtype": str, "na_filter": False, "skip_blank_lines": False, "skipinitialspace": True}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", skipinitialspace=True)
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            rows = [
-                {**row, "line": str(reader.line_num)} for row in reader if any(str(v).strip() for v in row.values())
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a UTF-8 table of comma-separated values ({error}); save it as CSV") from error
+        lines = pd.read_csv(path, header=None, encoding="utf-8-sig", **as_written).fillna("")
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path}: empty; the first line names the columns {', '.join(required)}") from None
+    except ValueError as error:  # of pandas, or no UTF-8
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: not a table ({reason}); save it as CSV in UTF-8, decimals with a point") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    if not header:
-        raise DataError(f"{path}: empty; the first line names the columns {', '.join(required)}")
+    lines.index += 1
+    header = lines.loc[1].str.strip().tolist()
     missing = [name for name in required if name not in header]
     if missing:
         raise DataError(f"{path}: column {missing[0]!r} is missing from {header}; the first line names the columns")
     if len(set(header)) < len(header):
         raise DataError(f"{path}: a column name is there twice in {header}; rename or remove one")
-    if not rows:
+    rows = lines.set_axis(header, axis=1).iloc[1:]
+    rows = rows[rows.apply(lambda column: column.str.strip() != "").any(axis=1)]
+    if rows.empty:
         raise DataError(f"{path}: no rows; one row for each label is expected")
-    for row in rows:
-        if None in row:
-            raise DataError(f"{path}, line {row['line']}: more values than columns; write decimals with a point")
     return rows
 
 
-def _number(row: dict[str, str], column: str, path: Path, low: float, high: float, unit: str) -> float:
-    where = f"{path}, line {row['line']}, {column!r}"
-    try:
-        value = float(row[column])
-    except ValueError:
-        raise DataError(f"{where}: {row[column]!r} is not a number; write it like 4.2") from None
-    if not math.isfinite(value):
-        raise DataError(f"{where}: {row[column]!r} is no measurement; remove the line or give its value")
-    if not low <= value <= high:
-        raise DataError(f"{where}: {row[column]} is outside {low:g} to {high:g} {unit}; check the value and its unit")
-    return value
+def _numbers(rows: pd.DataFrame, column: str, path: Path, low: float, high: float, unit: str) -> pd.Series:
+    numbers = pd.to_numeric(rows[column], errors="coerce").astype(float)
+    wrong = ~numbers.between(low, high)
+    if wrong.any():
+        line = wrong.idxmax()
+        raise DataError(
+            f"{path}, line {line}, {column!r}: {rows.at[line, column]!r} is not a number from {low:g} to {high:g} "
+            f"{unit}; check the value and its unit, and write it like 4.2"
+        )
+    return numbers
 
 
-def _relative(row: dict[str, str], column: str, path: Path) -> str:
-    """Image path of a row, relative to the root, with forward slashes."""
-    where, text = f"{path}, line {row['line']}, {column!r}", row[column].strip()
-    parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not parts or "\0" in text:
-        raise DataError(f"{where}: {text!r} names no image; give its path relative to {path.parent}")
-    if text.startswith(("/", "\\")) or PureWindowsPath(text).drive or ".." in parts:
-        raise DataError(f"{where}: {text!r} leaves the data folder; give a path relative to {path.parent}")
-    return "/".join(parts)
-
-
-def _unique(rows: list[dict[str, str]], column: str, path: Path) -> list[str]:
-    """Image paths of the rows, none of them twice."""
-    lines: dict[str, str] = {}
-    for row in rows:
-        image = _relative(row, column, path)
+def _images(rows: pd.DataFrame, column: str, path: Path) -> list[str]:
+    """Image paths of the rows, relative to the root and with forward slashes, none of them twice."""
+    lines: dict[str, int] = {}
+    for line, text in rows[column].str.strip().items():
+        where = f"{path}, line {line}, {column!r}"
+        parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
+        if not parts or "\0" in text:
+            raise DataError(f"{where}: {text!r} names no image; give its path relative to {path.parent}")
+        if text.startswith(("/", "\\")) or PureWindowsPath(text).drive or ".." in parts:
+            raise DataError(f"{where}: {text!r} leaves the data folder; give a path relative to {path.parent}")
+        image = "/".join(parts)
         if image in lines:
-            raise DataError(f"{path}, line {row['line']}: {image} is on line {lines[image]} already; keep one of them")
-        lines[image] = row["line"]
+            raise DataError(f"{path}, line {line}: {image} is on line {lines[image]} already; keep one of them")
+        lines[image] = line
     return list(lines)
 
 
 def _labelled_images(path: Path, name: str) -> pd.DataFrame:
     rows = _read_csv(path, ("hardness", "image_location"))
-    images = _unique(rows, "image_location", path)
+    images = _images(rows, "image_location", path)
     return pd.DataFrame(
         {
             "image": images,
             # one accurate map, as in the paper; estimated tiles come from many regions, so each stands for itself
             "map_id": name if name == "accurate" else [image.rpartition(".")[0] for image in images],
-            "label": [_number(row, "hardness", path, *LABEL_LIMITS_GPA, "GPa") for row in rows],
+            "label": _numbers(rows, "hardness", path, *LABEL_LIMITS_GPA, "GPa").to_numpy(),
             "label_sd": np.nan,
-            "where": [f"{path}, line {row['line']}" for row in rows],
+            "where": [f"{path}, line {line}" for line in rows.index],
         }
     )
 
@@ -218,24 +196,22 @@ def _labelled_images(path: Path, name: str) -> pd.DataFrame:
 def _numbered_crops(path: Path, folder: Path) -> pd.DataFrame:
     """Crops 0.png, 1.png, ...: crop i shows map i % n, n being the number of rows of the table."""
     rows = _read_csv(path, ("H (GPa)", "H error"))
-    mean = [_number(row, "H (GPa)", path, *LABEL_LIMITS_GPA, "GPa") for row in rows]
-    sd = [_number(row, "H error", path, 0.0, LABEL_LIMITS_GPA[1], "GPa") for row in rows]
     names = {file.stem for file in folder.glob("*.png") if not file.name.startswith(".")}
     if not names:
         raise DataError(f"{folder}: no crops; they are named 0.png, 1.png, ...")
     odd = sorted(names - {str(i) for i in range(len(names))})
     if odd:
         raise DataError(f"{folder / odd[0]}.png: {len(names)} crops are numbered 0.png to {len(names) - 1}.png; rename")
-    of_map = np.arange(len(names)) % len(rows)
-    return pd.DataFrame(
+    maps = pd.DataFrame(
         {
-            "image": [f"{folder.name}/{i}.png" for i in range(len(names))],
-            "map_id": [f"noisy-{m:02d}" for m in of_map],
-            "label": np.take(mean, of_map),
-            "label_sd": np.take(sd, of_map),
-            "where": [f"{path}, line {rows[m]['line']}" for m in of_map],
+            "map_id": [f"noisy-{number:02d}" for number in range(len(rows))],
+            "label": _numbers(rows, "H (GPa)", path, *LABEL_LIMITS_GPA, "GPa").to_numpy(),
+            "label_sd": _numbers(rows, "H error", path, 0.0, LABEL_LIMITS_GPA[1], "GPa").to_numpy(),
+            "where": [f"{path}, line {line}" for line in rows.index],
         }
     )
+    crops = maps.iloc[np.arange(len(names)) % len(maps)].reset_index(drop=True)
+    return crops.assign(image=[f"{folder.name}/{i}.png" for i in range(len(names))])
 
 
 def _check_tile(path: Path, where: str) -> None:
@@ -259,23 +235,18 @@ def _beside(root: Path, known: set[str]) -> pd.DataFrame:
     """Place and truth of the tiles that the optional table beside the labels knows, by image."""
     path = next((root / name for name in (POSITIONS_CSV, TRUTH_CSV) if (root / name).is_file()), None)
     if path is None:
-        return pd.DataFrame(
-            columns=["given_map", "row", "col", "truth", "truth_centre"], index=pd.Index([], name="image")
-        )
+        return pd.DataFrame(columns=["image", "given_map", *PLACE_AND_TRUTH]).set_index("image")
     rows = _read_csv(path, ("image", "map_id", "row", "col"))
-    images = _unique(rows, "image", path)
-    for row, image in zip(rows, images, strict=True):
+    images, given = _images(rows, "image", path), rows["map_id"].str.strip()
+    for line, image in zip(rows.index, images, strict=True):
         if image not in known:
-            raise DataError(f"{path}, line {row['line']}: {image} has no label; correct its name or remove the line")
-        if not row["map_id"].strip():
-            raise DataError(f"{path}, line {row['line']}: 'map_id' is empty; name the map the tile is cut from")
-    table = pd.DataFrame({"given_map": [row["map_id"].strip() for row in rows]}, index=pd.Index(images, name="image"))
-    for column in ("row", "col"):
-        table[column] = [_number(row, column, path, 0, 1e6, "px") for row in rows]
-    for column in ("truth", "truth_centre"):
-        known_here = column in rows[0]
-        table[column] = [_number(row, column, path, 0, 100, "GPa") for row in rows] if known_here else np.nan
-    return table
+            raise DataError(f"{path}, line {line}: {image} has no label; correct its name or remove the line")
+        if not given[line]:
+            raise DataError(f"{path}, line {line}: 'map_id' is empty; name the map the tile is cut from")
+    columns = {"given_map": given}
+    for column, most, unit in zip(PLACE_AND_TRUTH, (1e6, 1e6, 100, 100), ("px", "px", "GPa", "GPa"), strict=True):
+        columns[column] = _numbers(rows, column, path, 0, most, unit) if column in rows else np.nan
+    return pd.DataFrame(columns).set_axis(pd.Index(images, name="image"))
 
 
 def _placed(name: str, table: pd.DataFrame, beside: pd.DataFrame, root: Path) -> Source:
@@ -287,5 +258,4 @@ def _placed(name: str, table: pd.DataFrame, beside: pd.DataFrame, root: Path) ->
         f"{name}: {unplaced} of {len(joined)} tiles have no place in {POSITIONS_CSV}; taken as "
         f"{joined.map_id.nunique()} maps, and overlap between them cannot be seen"
     )
-    numbers = ["row", "col", "truth", "truth_centre"]
-    return Source(name, joined.astype(dict.fromkeys(numbers, float))[COLUMNS], root, note if unplaced else "")
+    return Source(name, joined.astype(dict.fromkeys(PLACE_AND_TRUTH, float))[COLUMNS], root, note if unplaced else "")

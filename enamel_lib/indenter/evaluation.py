@@ -17,14 +17,7 @@ HELD_OUT = {"paper": ("test",), "audited": ("val", "test")}
 def predicted(rows: pd.DataFrame, tiles: np.ndarray, predictor: Callable[[np.ndarray], np.ndarray]) -> pd.DataFrame:
     """Add the column `predicted` (GPa) to rows of a split table; each distinct tile is predicted once.
 
-    Parameters
-    ----------
-    rows
-        With `tile_id`, an index into `tiles`.
-    tiles
-        `(N, 200, 200, 3)`.
-    predictor
-        From `inference.make_predictor`.
+    Of the rows, `tile_id` is an index into `tiles`, `(N, 200, 200, 3)`; `predictor` is from `inference.make_predictor`.
     """
     ids, at = np.unique(rows["tile_id"], return_inverse=True)
     return rows.assign(predicted=predictor(tiles[ids])[at])
@@ -40,12 +33,7 @@ def held_out(
 ) -> dict[str, pd.DataFrame]:
     """Predict what each split holds out (`HELD_OUT`), of at most so many distinct tiles drawn at random.
 
-    Parameters
-    ----------
-    splits, predictors
-        By protocol: a table of `curation.split`, and the network trained on it.
-    tiles
-        See `predicted`.
+    By protocol: `splits` are tables of `curation.split`, `predictors` the networks trained on them.
     """
     rows = {}
     for protocol, table in splits.items():
@@ -64,21 +52,10 @@ def mean_baseline(table: pd.DataFrame) -> float:
 def r2(
     predicted: ArrayLike, target: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None
 ) -> dict[str, float]:
-    """R2 = 1 - mse / variance, with a 95 % interval by resampling `groups` (maps) whole.
+    """R2 = 1 - mse / variance (`r2`), with a 95 % interval (`low`, `high`) by resampling `groups` (maps) whole.
 
-    Parameters
-    ----------
-    predicted, target
-        `(N,)`, GPa.
-    groups
-        `(N,)`, the group of every row; with fewer than two there is no interval.
-    weights
-        `(N,)`, 0 or more; all equal if None.
-
-    Returns
-    -------
-    dict
-        `r2`, `low` and `high`, NaN where undefined.
+    All arguments are `(N,)`; weights are 0 or more, all equal if None. With fewer than two groups there is no interval.
+    What is undefined is NaN.
     """
     predicted, target = np.asarray(predicted), np.asarray(target)
     weights = np.ones(len(target)) if weights is None else np.asarray(weights)
@@ -94,17 +71,9 @@ def r2(
 def leakage(tested: Mapping[str, pd.DataFrame], unseen: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """R2 of networks on the test rows of their own splits, against labels, and on new enamel, against the truth.
 
-    Parameters
-    ----------
-    tested
-        By split: `predicted`, `label`, `weight` and `map_id` of its test rows.
-    unseen
-        By split: `predicted` and `truth` of the same tiles of new enamel, each from a map of its own.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Two rows for each split: `split`, `scored` (`own test split` or `new enamel`), `r2`, `low` and `high`.
+    By split: `tested`, its test rows, has `predicted`, `label`, `weight` and `map_id`, and `unseen` `predicted` and
+    `truth` of the same tiles of new enamel, each from a map of its own. Gives two rows for each split: `split`,
+    `scored` (`own test split` or `new enamel`), `r2`, `low` and `high`.
     """
     rows = []
     for split, own in tested.items():
@@ -129,19 +98,10 @@ def gain(better: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Score predictions overall and per source, against labels and against the truth.
+    """Score rows of `predicted` per source and `overall`, against labels and against the truth (NaN where unknown).
 
-    Parameters
-    ----------
-    rows
-        From `predicted`, with `source`, `label`, `weight` and `truth` (GPa, NaN where unknown).
-
-    Returns
-    -------
-    scores
-        Index `source` (`overall` last); columns `rows`, `tiles`, and against labels (rows as weighted) `mse`,
-        `mean_error`, `sd_error`, `r2` and `pearson_r2`; against the truth (each tile once) `mse_truth` and `r2_truth`.
-        R2 is 1 - mse / variance and NaN where the variance is 0; `pearson_r2` is the square of the correlation.
+    Columns are `rows`, `tiles`, and against labels (rows as weighted) `mse`, `mean_error`, `sd_error`, `r2` and
+    `pearson_r2`; against the truth (each tile once) `mse_truth` and `r2_truth`: as of `metrics.regression_scores`.
     """
     groups = {**dict(tuple(rows.groupby("source", sort=True))), "overall": rows}
     records = {}
@@ -158,22 +118,10 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def follow_truth(predictor: Predictor, sections: Iterable[Section], *, stride: int) -> pd.DataFrame:
-    """Map simulated sections and compare each map with the true mean hardness of its windows.
+    """Map simulated sections and compare each map with the true mean hardness of its windows, `stride` px apart.
 
-    Parameters
-    ----------
-    predictor
-        From `inference.make_predictor`.
-    sections
-        From `simulate.sections`.
-    stride
-        Step between windows, px.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per section, from 1: `read` and `true` mean (GPa), `sd` of the truth within the section (GPa), and
-        `pearson`, the correlation of map and truth within it.
+    One row per section, from 1: `read` and `true` mean (GPa), `sd` of the truth within the section (GPa), and
+    `pearson`, the correlation of map and truth within it.
     """
     rows = []
     for section in sections:

@@ -31,26 +31,13 @@ def fit_dense_layer(
     Of the strengths within one standard error of the best, the strongest is taken (Hastie et al., "The elements of
     statistical learning", 7.10).
 
-    Parameters
-    ----------
-    weights
-        Of `build_indenter(side)` with any number of outputs.
-    tiles
-        `(N, side, side, 3)` uint8.
-    rows
-        To learn from: `tile_id` (index into `tiles`), `label` (GPa) and `weight`.
-    groups
-        Number of the group of every row; at least two.
-    precision
-        In which the network computes.
+    `weights` are of `build_indenter(side)` with any number of outputs, `tiles` `(N, side, side, 3)` uint8; `rows`, to
+    learn from, have `tile_id` (index into `tiles`), `label` (GPa) and `weight`, and `groups` the number of the group of
+    each, two or more. The network computes in `precision`.
 
-    Returns
-    -------
-    weights : Weights
-        The same features, and a dense layer for hardness in GPa.
-    ridge : dict
-        Lists along `strength`: `train_mse` and `left_out_mse` (GPa^2, weighted) and `left_out_se`, the standard error
-        of the latter over the folds; and the `chosen` strength.
+    Gives the same features with a dense layer for hardness in GPa, and lists along `strength`: `train_mse` and
+    `left_out_mse` (GPa^2, weighted), `left_out_se`, the standard error of the latter over the folds; and the `chosen`
+    one.
     """
     used, tile = np.unique(rows["tile_id"], return_inverse=True)
     pca = PCA()  # as many numbers as tiles: all that a ridge could use of many more features, and sooner fitted

@@ -22,24 +22,9 @@ NAMES = {"default": "indenter-audited"}
 def build_indenter(size: int = 200, outputs: int = 1) -> keras.Model:
     """Build the network with fresh weights: 162 variables and 3,550,797 parameters at 200 px.
 
-    Only the dense layer depends on `size`, so weights can be moved between sizes (`weights.Weights.grown`).
-
-    Parameters
-    ----------
-    size
-        Side of the square tile in pixels, 25 or more.
-    outputs
-        1 for hardness; as many as there are targets while it learns structure (`pretraining`).
-
-    Returns
-    -------
-    keras.Model
-        From `(N, size, size, 3)` float32 in [0, 1] to `(N, outputs)` float32: hardness in GPa.
-
-    Raises
-    ------
-    InputError
-        If `size` is below 25.
+    From tiles `(N, size, size, 3)` float32 in [0, 1], 25 px or more (or else an InputError), to `(N, outputs)` float32:
+    hardness in GPa, or as many targets as there are while it learns structure (`pretraining`). Only the dense layer
+    depends on `size`, so weights can be moved between sizes (`weights.Weights.grown`).
     """
     if pooled_side(size) < 1:
         raise InputError(f"the indenter needs tiles of 25 px or more, not {size}")
@@ -86,22 +71,10 @@ class _Names(Counter):
 
 
 def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
-    """Load trained weights, after checking them against the SHA-256 in their model card.
+    """Load trained weights: `indenter-audited` (the default), `indenter-paper`, or the path of a `.keras` file.
 
-    Parameters
-    ----------
-    name
-        `indenter-audited` (the default), `indenter-paper`, or the path of a `.keras` file.
-
-    Returns
-    -------
-    keras.Model
-        See `build_indenter`.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, is not the one its card describes, is no Keras file, or holds another network.
+    Raises ModelError if the file is missing, is not the one its card describes, is no Keras file, or holds another
+    network than that of `build_indenter`.
     """
     name = NAMES.get(str(name), str(name))
     path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"

@@ -60,23 +60,10 @@ class PretrainingSet:
     rods: np.ndarray
 
     def windows(self, size: int) -> tuple[np.ndarray, pd.DataFrame]:
-        """Cut the sections into windows.
+        """Cut the sections into windows of `size` px, a multiple of `CELL` that divides 200 (or else an InputError).
 
-        Parameters
-        ----------
-        size
-            Side of a window in pixels: a multiple of `CELL` that divides 200.
-
-        Returns
-        -------
-        pictures, table
-            `(M, size, size, 3)` uint8, and per window `tile_id`, `split` (`train` or `val`), `weight` 1 and the
-            `targets(size)`, each with mean 0 and standard deviation 1.
-
-        Raises
-        ------
-        InputError
-            If `size` is none of these.
+        Gives pictures `(M, size, size, 3)` uint8, and per window `tile_id`, `split` (`train` or `val`), `weight` 1 and
+        the `targets(size)`, each with mean 0 and standard deviation 1.
         """
         if size % CELL:
             raise InputError(f"structure is learnt from windows of a multiple of {CELL} px, not {size} px")

@@ -26,23 +26,11 @@ DEFAULTS = {
 
 
 def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
-    """Read and check a recipe.
+    """Read and check a recipe: the name of a file in `recipes/`, the path of a YAML file, or the settings themselves.
 
-    Parameters
-    ----------
-    recipe
-        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
-
-    Returns
-    -------
-    dict
-        `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
-        show); `name`; and `sections`, None if the stages learn from labels.
-
-    Raises
-    ------
-    InputError
-        If there is no such recipe, or a key or value in it is unknown.
+    Gives `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
+    show); `name`; and `sections`, None if the stages learn from labels. Raises InputError if there is no such recipe,
+    or a key or value in it is unknown.
     """
     given = checkpoints.read_recipe(recipe, recipes=RECIPES)
     stages, name, sections = given.pop("stages", None), given.pop("name"), given.pop("sections", None)

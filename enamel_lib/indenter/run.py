@@ -38,20 +38,9 @@ Progress = Callable[[int, int], None]
 class Run:
     """One training: its data, its recipe and the state that a checkpoint holds.
 
-    Parameters
-    ----------
-    tiles
-        `(N, side, side, 3)` uint8; the last stage of the recipe trains at this side.
-    table
-        Rows with `tile_id` (index into `tiles`), the `targets`, `weight` and `split` (`train`, `val`, others).
-    recipe
-        From `recipe.load_recipe`.
-    protocol
-        Decides the augmentation (`augmentation.AUGMENTATION`).
-    seed, out, resume
-        See `train`.
-    targets
-        Columns to learn: `label` is hardness in GPa.
+    Tiles are `(N, side, side, 3)` uint8, `side` that of the last stage of the recipe (`recipe.load_recipe`); rows of
+    the table have `tile_id` (index into `tiles`), the `targets` (columns to learn: `label` is hardness in GPa),
+    `weight` and `split` (`train`, `val`, others). The protocol decides the augmentation (`augmentation.AUGMENTATION`).
     """
 
     def __init__(

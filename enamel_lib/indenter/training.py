@@ -1,7 +1,7 @@
 """Training of the virtual indenter: read the data, train by a recipe, score the best weights, save them with a card.
 
-There are two ways to train: `train_end_to_end` learns hardness from the labels alone, as the paper does;
-`pretrain_and_probe` learns the structure of simulated sections first, and from the labels the dense layer only.
+Hardness is learnt from the labels alone, as the paper does, or by `pretrain_and_probe`: the structure of simulated
+sections first, and from the labels the dense layer only.
 """
 
 import json
@@ -34,7 +34,7 @@ def train(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train the indenter, score its best checkpoint on the held-out splits, and save it with a model card.
+    """Train the indenter, score its best checkpoint on the held-out splits, save it; give its model card.
 
     Parameters
     ----------
@@ -54,11 +54,6 @@ def train(
     progress
         Called with (steps done, steps in all) after every step.
 
-    Returns
-    -------
-    dict
-        The model card.
-
     Raises
     ------
     InputError
@@ -73,55 +68,26 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    method = pretrain_and_probe if recipe["sections"] else train_end_to_end
-    settings = {"protocol": protocol, "seed": seed, "out": out, "resume": resume, "progress": progress}
-    model, facts = method(recipe, tiles, table, **settings)
+    settings = {"protocol": protocol, "seed": seed, "out": out, "resume": resume}
+    if recipe["sections"]:
+        model, facts = pretrain_and_probe(recipe, tiles, table, **settings, progress=progress)
+    else:
+        run = Run(tiles, table, recipe, **settings)
+        run.fit(progress)
+        model, facts = run.best_model(), run.facts()
     metrics = {}
     for held_out, rows in table[table["split"].isin(["val", "test"])].groupby("split"):
         predicted = evaluation.predicted(rows, tiles, lambda shown: predict(model, shown)[:, 0])
         metrics[held_out] = evaluation.scores(predicted).to_dict("index")
+    manifest = root / sources.MANIFEST
     card = {
         "name": name,
         "protocol": protocol,
         "root": "data/raw" if root == paths.RAW else root.name,
-        "world": _world(root),
+        "world": json.loads(manifest.read_text())["world"] if manifest.is_file() else "real",
         "metrics": metrics,
     }
     return models.save(model, out / f"{name}.keras", card | facts)
-
-
-def train_end_to_end(
-    recipe: dict[str, Any],
-    tiles: np.ndarray,
-    table: pd.DataFrame,
-    *,
-    protocol: str,
-    seed: int,
-    out: Path,
-    resume: bool = False,
-    progress: Progress | None = None,
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Learn hardness from the labels.
-
-    Parameters
-    ----------
-    recipe
-        From `recipe.load_recipe`.
-    tiles
-        `(N, side, side, 3)` uint8.
-    table
-        Rows as of `Run`.
-    protocol, seed, out, resume, progress
-        See `train`.
-
-    Returns
-    -------
-    model, facts
-        The network, float32 and not compiled, and what its model card says of the training.
-    """
-    run = Run(tiles, table, recipe, protocol=protocol, seed=seed, out=out, resume=resume)
-    run.fit(progress)
-    return run.best_model(), run.facts()
 
 
 def pretrain_and_probe(
@@ -137,7 +103,8 @@ def pretrain_and_probe(
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Learn the structure of simulated windows stage by stage, then fit the dense layer to the labels.
 
-    Every stage starts from the features of the last. Parameters and returns as of `train_end_to_end`.
+    Every stage starts from the features of the last. `table` has rows as of `Run`; all else is as of `train`. Gives the
+    network, float32 and not compiled, and what its model card says of the training.
     """
     simulated = pretraining.simulate_pretraining_set(recipe["sections"], seed=seed)
     runs: list[Run] = []
@@ -190,8 +157,3 @@ def summary(cards: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
             for name, card in cards.items()
         }
     )
-
-
-def _world(root: Path) -> str:
-    manifest = root / sources.MANIFEST
-    return json.loads(manifest.read_text())["world"] if manifest.is_file() else "real"

@@ -53,15 +53,10 @@ class Weights:
         assign(model.variables, self.to_arrays())
 
     def grown(self, size: int) -> Self:
-        """Weights of the same network for larger windows: only the dense kernel depends on their size.
+        """Weights of the same network for larger windows, `size` px wide: only the dense kernel depends on their size.
 
         Its grid is repeated side by side and shared out, so that a window cut into smaller ones gets about the mean of
         what these got (exactly, were it not for the padding at their edges).
-
-        Parameters
-        ----------
-        size
-            Side of the window in pixels.
         """
         filters = network.FILTERS[-1]
         old, new = math.isqrt(len(self.kernel) // filters), network.pooled_side(size)
