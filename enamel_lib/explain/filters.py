@@ -58,30 +58,13 @@ def maximize_filters(
 ) -> np.ndarray:
     """Draw the pictures that excite filters most: gradient ascent from grey static, all filters in one batch.
 
-    Parameters
-    ----------
-    layer
-        Name of the layer whose output channels are the filters.
-    side, steps
-        Side of the pictures, px, which may differ from the tiles of the network; steps of the ascent.
-    rate
-        Root mean square change of the colours per step: gradients are normalised to it picture by picture (L2).
-    border
-        Pixels of the layer's output left out at each edge, where padding excites filters.
-    blur, jitter
-        Standard deviation of a Gaussian blur after each step and largest random shift before it, px: both regularise.
-    seed
-        Of the static, which is grey, so that all colour comes from the network, and of the jitter.
+    `layer` names the layer whose output channels are the filters. Each of the `steps` changes the colours of a picture,
+    `side` px wide, by `rate` (root mean square). Of the layer's output a `border` of so many pixels is left out, where
+    padding excites filters. A Gaussian `blur` (standard deviation) after each step and a random shift of `jitter` at
+    most before it, px, regularise. The static is grey, so that all colour comes from the network.
 
-    Returns
-    -------
-    numpy.ndarray
-        `(len(filters), side, side, 3)` float32, of any range (see `displayed`).
-
-    Raises
-    ------
-    InputError
-        If the layer or one of the filters does not exist, or the border leaves nothing.
+    Gives `(len(filters), side, side, 3)` float32, of any range (see `displayed`). Raises InputError if the layer or one
+    of the filters does not exist, or the border leaves nothing.
     """
     excitation_gradient = _filter_gradient(model, layer, filters, side, border)
     rng = np.random.default_rng(seed)
@@ -144,12 +127,9 @@ def displayed(pictures: np.ndarray) -> np.ndarray:
 def measure(pictures: np.ndarray, border: int = 8) -> pd.DataFrame:
     """Measure how colourful and how fine pictures `(N, H, W, 3)` in [0, 1] are, without a border of so many pixels.
 
-    Returns
-    -------
-    measures
-        One row per picture. `colour_share`: of the mean squared distance from grey 0.5, the part that is between
-        channels, 0 (monochrome) to 1. `colour_entropy`: of the hues, 12 bins weighted by chroma, 0 (one hue) to
-        log2(12) = 3.58 bit. `frequency`: mean over the power spectrum of the grey values without its mean, cycles/px.
+    `colour_share`: of the mean squared distance from grey 0.5, the part that is between channels, 0 (monochrome) to 1.
+    `colour_entropy`: of the hues, 12 bins weighted by chroma, 0 (one hue) to log2(12) = 3.58 bit. `frequency`: mean
+    over the power spectrum of the grey values without its mean, cycles/px.
     """
     inner = pictures[:, border : pictures.shape[1] - border, border : pictures.shape[2] - border].astype(float)
     grey = inner.mean(axis=-1)
@@ -197,15 +177,8 @@ def measure_stages(pictures: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFrame
 def trends(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Rank correlation of each measure with the stage, with a 95 % interval from drawing filters anew.
 
-    Parameters
-    ----------
-    measures
-        From `measure_stages`.
-
-    Returns
-    -------
-    trends
-        One row per measure and kind, in that order; columns `rank_correlation`, `low`, `high`.
+    Of measures from `measure_stages`. One row per measure and kind, in that order; columns `rank_correlation`, `low`,
+    `high`.
     """
     trends = {}
     for kind, rows in measures.groupby("kind", sort=False):

@@ -35,17 +35,10 @@ LEAST_SHARE = 1e-4  # of all pixels, below which a bin's mean is not judged
 class Published:
     """The published statistics of saliency stretched to 0 to 1, against one angle.
 
-    Attributes
-    ----------
-    density
-        `(LEVELS, B)`: pixels by saliency and angle, what the published scatter of all pixels would show.
-    share
-        `(B,)`: pixels in each bin, as a share of all.
-    scaled
-        `(2 B,)`: saliency over frequency, averaged over the pixels of each half bin, relative to its maximum; NaN
-        where the half bin, or the bin that divides it, is empty.
-    rank_correlation
-        Of `scaled` with the frequency.
+    `density` `(LEVELS, B)`: pixels by saliency and angle, what the published scatter of all pixels would show. `share`
+    `(B,)`: pixels in each bin, as a share of all. `scaled` `(2 B,)`: saliency over frequency, averaged over the pixels
+    of each half bin, relative to its maximum; NaN where the half bin, or the bin that divides it, is empty.
+    `rank_correlation`: of `scaled` with the frequency.
     """
 
     density: np.ndarray
@@ -58,16 +51,12 @@ class Published:
 class Profile:
     """Mean saliency given one angle.
 
-    Attributes
-    ----------
-    bins
-        One row per bin of 3 degrees: its `centre`, degrees; `share` of all pixels; `frequency`, the same per solid
-        angle, relative to directors without any texture (1): rare is below 1; `mean` saliency, NaN where fewer than
-        `LEAST_SHARE` of the pixels are; `low` and `high`, 95 % band of it if groups of tiles exchange their maps.
-    rank_correlation
-        Of mean and frequency: negative if rare orientations are more salient.
-    band
-        Low and high end, 95 %, of the rank correlation under the same exchange.
+    `bins`, one row per bin of 3 degrees: its `centre`, degrees; `share` of all pixels; `frequency`, the same per solid
+    angle, relative to directors without any texture (1): rare is below 1; `mean` saliency, NaN where fewer than
+    `LEAST_SHARE` of the pixels are; `low` and `high`, 95 % band of it if groups of tiles exchange their maps.
+
+    `rank_correlation` is that of mean and frequency, negative if rare orientations are more salient; `band` the low and
+    high end, 95 %, of it under the same exchange.
     """
 
     bins: pd.DataFrame
@@ -154,12 +143,8 @@ def published_statistics(numbers: np.ndarray, saliency: np.ndarray) -> dict[str,
     The count that divides a pixel's saliency is that of the bin before the bin edge nearest to the pixel: its own bin
     in the upper half of a bin, its neighbour's in the lower half, and the last bin's at the very start (DOMAIN.md D14).
 
-    Parameters
-    ----------
-    numbers
-        `(N, H, W)`, from `cells`; as published of the + branch, without a mask.
-    saliency
-        `(N, H, W)`, 0 to 1 (`minmax`).
+    `numbers` are from `cells`, as published of the + branch without a mask; the saliency is 0 to 1 (`minmax`); both
+    `(N, H, W)`.
     """
     counts, sums = table(numbers, saliency)
     size = counts.size + 1
@@ -192,21 +177,10 @@ def profiles_of_branches(
 def profiles(
     numbers: np.ndarray, saliency: np.ndarray, groups: np.ndarray, *, permutations: int = 99, seed: int = 0
 ) -> dict[str, Profile]:
-    """Mean saliency given the orientation, for both angles, with a band of exchanged maps.
+    """Mean saliency given the orientation, by angle, "phi" and "theta", with a band of exchanged maps.
 
-    Parameters
-    ----------
-    numbers
-        `(N, H, W)`, from `cells`.
-    saliency
-        `(N, H, W)`, best `relative`.
-    groups, permutations, seed
-        As in `exchanged_sums`; the group of a tile is its map, since tiles of one map are alike.
-
-    Returns
-    -------
-    dict
-        By angle, "phi" and "theta".
+    `numbers` are from `cells`; the saliency is best `relative`; both `(N, H, W)`. All else is as in `exchanged_sums`;
+    the group of a tile is its map, since tiles of one map are alike.
     """
     counts, sums = table(numbers, saliency)
     exchanged = exchanged_sums(numbers, saliency, groups, counts.size + 1, permutations=permutations, seed=seed)

@@ -30,19 +30,9 @@ Predict = Callable[[np.ndarray], np.ndarray]  # from tiles `(N, H, W, 3)` uint8 
 class SanityChecks:
     """Tests of the maps |gradient| of a network; each gives a table and adds its claims to the verdict.
 
-    Parameters
-    ----------
-    model
-        The indenter.
-    tiles
-        By place, such as "simulated" or "real map": `(N, H, W, 3)` uint8, two or more.
-    seed
-        Of random weights, random cells and intervals.
-
-    Attributes
-    ----------
-    maps
-        Of `randomise_weights`: by what was randomised last, "nothing" first, then by place: `(N, H, W)`.
+    `tiles` are by place, such as "simulated" or "real map": `(N, H, W, 3)` uint8, two or more. The seed is that of
+    random weights, random cells and intervals. `maps` are filled by `randomise_weights`: by what was randomised last,
+    "nothing" first, then by place: `(N, H, W)`.
     """
 
     def __init__(self, model: keras.Model, tiles: Mapping[str, np.ndarray], *, seed: int = 0) -> None:
@@ -64,11 +54,8 @@ class SanityChecks:
     def randomise_weights(self) -> pd.DataFrame:
         """First test: do maps change as weights are randomised from the output down?
 
-        Returns
-        -------
-        table
-            `kind` of map and place, `randomised`, and `mean`, `low`, `high` of the rank correlation with the
-            untouched network's map.
+        Gives `kind` of map and place, `randomised`, and `mean`, `low`, `high` of the rank correlation with the
+        untouched network's map.
         """
         rows = []
         for name, randomised in cascade(self.model, seed=self.seed):
@@ -87,10 +74,7 @@ class SanityChecks:
     def change_labels(self, twin: keras.Model, null: keras.Model) -> pd.DataFrame:
         """Second test: are maps more like those of a `twin` with the same labels than of a network with `null` labels?
 
-        Returns
-        -------
-        table
-            Mean rank correlation with the network's maps; a row per other map, a column per place.
+        Gives the mean rank correlation with the network's maps; a row per other map, a column per place.
         """
         likeness = {}
         for place, some in self.tiles.items():
@@ -110,11 +94,8 @@ class SanityChecks:
     def delete_and_insert(self, predict: Predict) -> pd.DataFrame:
         """Third test: does the prediction rest on what maps show, more than on random cells, and than on edges?
 
-        Returns
-        -------
-        table
-            `panel` (way and place), `map`, `fraction` of the cells, and the `mean` change of the prediction with its
-            standard `error`, GPa. The claims are the leads of the mean over a curve; positive is better.
+        Gives `panel` (way and place), `map`, `fraction` of the cells, and the `mean` change of the prediction with its
+        standard `error`, GPa. The claims are the leads of the mean over a curve; positive is better.
         """
         curves = []
         for place, some in self.tiles.items():
@@ -138,17 +119,9 @@ class SanityChecks:
     ) -> pd.DataFrame:
         """Fourth test: do gradients follow the true sensitivity, and more so than the map of another tile?
 
-        Parameters
-        ----------
-        tiles, true
-            From `tiles_of_known_truth`; the first of them those at the first place.
-        few
-            Tiles for SmoothGrad, of so many samples, and integrated gradients, of so many steps at most.
-
-        Returns
-        -------
-        table
-            `map`, `scale` (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
+        `tiles` and `true` are from `tiles_of_known_truth`, the first of them those at the first place; a `few` are for
+        SmoothGrad, of so many `samples`, and integrated gradients, of so many steps at most. Gives `map`, `scale`
+        (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
         """
         per_degree, some = sensitivity.per_degree, tiles[:few]
         gradient = attribution(self.model, tiles)
@@ -198,13 +171,9 @@ def mean_interval(values: np.ndarray, *, seed: int = 0) -> dict[str, float]:
 def cascade(model: keras.Model, *, seed: int = 0) -> Iterator[tuple[str, keras.Model]]:
     """Randomise a network from its output to its input, one group of layers after the other (Adebayo 2018).
 
-    Kernels get values as at the start of training (Glorot's), biases and norm layers their first values.
-
-    Yields
-    ------
-    name, network
-        The group just randomised (`filters.layer_groups`), and the network with it and all groups before it
-        randomised: one network, changed again when the next is asked for.
+    Kernels get values as at the start of training (Glorot's), biases and norm layers their first values. Yields the
+    name of the group just randomised (`filters.layer_groups`) and the network with it and all groups before it
+    randomised: one network, changed again when the next is asked for.
     """
     network = keras.models.clone_model(model)
     network.set_weights(model.get_weights())
@@ -227,20 +196,10 @@ def perturbed(
 ) -> np.ndarray:
     """How far the prediction moves as the most salient cells are deleted, or is off as they are inserted.
 
-    A deleted cell shows the tile blurred beyond all texture, so that its mean colour stays.
-
-    Parameters
-    ----------
-    tiles, maps
-        `(N, H, W, 3)` uint8 and `(N, H, W)`, sides a multiple of `CELL`.
-    insert
-        Start from the blurred tile and insert the sharp cells, most salient first.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(F, N)` GPa, F fractions of the cells: absolute difference to the prediction of the whole tile. For deletion a
-        good map's is large, for insertion small.
+    A deleted cell shows the tile blurred beyond all texture, so that its mean colour stays. To `insert` is to start
+    from the blurred tile, most salient cells first. Tiles `(N, H, W, 3)` uint8 and maps `(N, H, W)` have sides that are
+    a multiple of `CELL`. Gives `(F, N)` GPa, F fractions of the cells: absolute difference to the prediction of the
+    whole tile. For deletion a good map's is large, for insertion small.
     """
     if maps.shape != tiles.shape[:3] or tiles.shape[1] % CELL or tiles.shape[2] % CELL:
         raise InputError(f"maps {maps.shape} must fit tiles {tiles.shape}, with sides that are multiples of {CELL}")

@@ -26,20 +26,10 @@ Place = tuple[np.ndarray, np.ndarray]
 
 
 class Predictor(ABC):
-    """Tiles to hardness. After further training of the model, make a new one.
+    """Tiles, `size` px wide, to hardness, `batch_size` at once. After further training of the model, make a new one.
 
-    Attributes
-    ----------
-    engine
-        Its name in `ENGINES`.
-    precision
-        Of the arithmetic: "float32" or "bfloat16".
-    size
-        Side of a tile, px.
-    batch_size
-        Tiles per call of the network at most.
-    weights_sha256
-        Of all weights in order, as float32; the same in whichever file they are kept.
+    `engine` is its name in `ENGINES`, `precision` that of the arithmetic, "float32" or "bfloat16"; `weights_sha256` is
+    of all weights in order, as float32: the same in whichever file they are kept.
     """
 
     engine: str
@@ -54,18 +44,7 @@ class Predictor(ABC):
         self.weights_sha256 = _weights_sha256(model)
 
     def __call__(self, tiles: np.ndarray) -> np.ndarray:
-        """Predict the hardness of tiles.
-
-        Parameters
-        ----------
-        tiles
-            `(N, size, size, 3)` uint8, or float in [0, 1].
-
-        Returns
-        -------
-        numpy.ndarray
-            `(N,)` float32, GPa.
-        """
+        """Predict the hardness, `(N,)` float32, GPa, of tiles `(N, size, size, 3)`, uint8 or float in [0, 1]."""
         tiles = images.check_pixels(tiles, (None, self.size, self.size, 3))
         hardness = np.empty(len(tiles), np.float32)
         for start in range(0, len(tiles), self.batch_size):
@@ -76,21 +55,10 @@ class Predictor(ABC):
     def slide(
         self, image: np.ndarray, rows: np.ndarray, cols: np.ndarray, *, progress: Progress | None = None
     ) -> np.ndarray:
-        """Predict the hardness of windows of a picture; memory is that of the picture and one batch or block.
+        """Predict the hardness, `(R, C)` float32, GPa, of windows of a picture `(H, W, 3)`, uint8 or float in [0, 1].
 
-        Parameters
-        ----------
-        image
-            `(H, W, 3)` uint8, or float in [0, 1].
-        rows, cols
-            `(R,)` and `(C,)` int, rising: first row and first column of the windows, px.
-        progress
-            Called with the windows done and their total.
-
-        Returns
-        -------
-        numpy.ndarray
-            `(R, C)` float32, GPa.
+        `rows` `(R,)` and `cols` `(C,)`, int, rising, are the first row and column of the windows, px. Progress hears of
+        the windows done and their total. Memory is that of the picture and one batch or block.
         """
         image = images.check_pixels(image, (None, None, 3))
         hardness = np.full((len(rows), len(cols)), np.nan, np.float32)
@@ -115,43 +83,20 @@ class Predictor(ABC):
 
 
 def make_predictor(model: "keras.Model", *, engine: str = "auto", batch_size: int = 16) -> Predictor:
-    """Put a network behind an inference engine.
+    """Put a network, from `(N, size, size, 3)` float32 in [0, 1] to `(N, 1)` GPa, behind an inference engine.
 
-    Parameters
-    ----------
-    model
-        From `(N, size, size, 3)` float32 in [0, 1] to `(N, 1)` GPa.
-    engine
-        One of `ENGINES`, or "auto": OpenVINO where it is installed and knows all layers of the network.
-    batch_size
-        Tiles per call of the network, fixed so that it is compiled once.
-
-    Raises
-    ------
-    EngineError
-        If OpenVINO was asked for and cannot be used.
+    That is one of `ENGINES`, or "auto": OpenVINO where it is installed and knows all layers of the network. The network
+    is compiled once, for so many tiles per call. Raises EngineError if OpenVINO was asked for and cannot be used.
     """
     return make_engine(ENGINES, engine, model, batch_size)
 
 
 def make_engine(engines: Mapping[str, str], engine: str, *source: Any) -> Any:
-    """Make an object of the class that an engine's name stands for.
+    """Make an object, from `source`, of the class that an engine's name stands for.
 
-    Parameters
-    ----------
-    engines
-        Class by name, as "package.module:Class"; it is imported only now.
-    engine
-        A name, or "auto": "openvino", or "keras" where that cannot be used.
-    source
-        What the class is made from.
-
-    Raises
-    ------
-    InputError
-        If there is no engine of that name.
-    EngineError
-        If it cannot be used here: not installed, no CPU plugin, a layer that it lacks.
+    `engines` are classes by name, as "package.module:Class", which are imported only now; "auto" is "openvino", or
+    "keras" where that cannot be used. Raises InputError if there is no engine of that name, EngineError if it cannot be
+    used here: not installed, no CPU plugin, a layer that it lacks.
     """
     if engine == "auto":
         try:

@@ -26,19 +26,11 @@ PERIOD = 8.0  # px; total stride of the network, where its pooling leaves a grid
 
 @dataclass(frozen=True)
 class HardnessMap:
-    """Hardness at the centres of a grid of windows.
+    """Hardness, `(R, C)` float32, GPa, at the centres of a grid of windows.
 
-    Attributes
-    ----------
-    hardness
-        `(R, C)` float32, GPa.
-    rows, cols
-        `(R,)` and `(C,)` float64: centres of the windows, in pixels of the mapped picture (a window from pixel 0 to
-        199 has its centre at 100, as in the authors' map).
-    image_shape
-        Height and width of the mapped picture, px.
-    stride, window
-        Step between windows, and side of a window, px; the mean step where places are given.
+    `rows` `(R,)` and `cols` `(C,)` are the centres, in pixels of the mapped picture (a window from pixel 0 to 199 has
+    its centre at 100, as in the authors' map), `image_shape` its height and width; `stride` is the step between windows
+    (the mean one where places are given) and `window` their side, px.
     """
 
     hardness: np.ndarray
@@ -49,17 +41,9 @@ class HardnessMap:
     window: float
 
     def at(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """Interpolate linearly between window centres, on the grid of some rows and columns.
+        """Interpolate linearly between window centres, on the grid of some rows `(M,)` and columns `(N,)`, px.
 
-        Parameters
-        ----------
-        rows, cols
-            `(M,)` and `(N,)`, px.
-
-        Returns
-        -------
-        numpy.ndarray
-            `(M, N)` float32, GPa; NaN beyond the outermost centres.
+        Gives `(M, N)` float32, GPa; NaN beyond the outermost centres.
         """
         grid, values, wanted = [self.rows, self.cols], self.hardness, [np.asarray(rows, float), np.asarray(cols, float)]
         for axis in range(2):
@@ -100,18 +84,10 @@ class HardnessMap:
         return pd.DataFrame({"row": rows.ravel(), "col": cols.ravel(), "hardness": self.hardness.ravel()})
 
     def save(self, stem: Path, about: Mapping[str, Any], figure: "Figure", *, scale: float = 1.0) -> dict[str, Any]:
-        """Write the map as `FILES`, all or none.
+        """Write the map as `FILES`, all or none: paths of a common stem, the `figure` as picture of the map.
 
-        Parameters
-        ----------
-        stem
-            Path of the files without their suffix.
-        about
-            How the map was made, for the `.json`; windows, mean and sd (GPa) are added, and the whole is given back.
-        figure
-            Picture of the map.
-        scale
-            How often the picture was enlarged; places in the `.csv` are those of the picture as given.
+        `about` says how the map was made, for the `.json`; windows, mean and sd (GPa) are added, and the whole is given
+        back. Places in the `.csv` are those of the picture as given, before it was enlarged `scale` times.
         """
         table = self.to_frame()
         table[["row", "col"]] /= scale
@@ -134,25 +110,11 @@ def raster(
     centres: tuple[np.ndarray, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> HardnessMap:
-    """Slide the window over a picture and read the hardness in each place.
+    """Slide the window over a picture, at the scale of the training tiles, and read the hardness in each place.
 
-    Parameters
-    ----------
-    image
-        `(H, W, 3)` uint8, or float in [0, 1], at the scale of the training tiles.
-    predictor
-        From `make_predictor`.
-    stride
-        Step between windows along both axes, px.
-    centres
-        Rows and columns, rising, px: where windows have their centres instead, to the nearest whole pixel.
-    progress
-        Called with the windows done and their total.
-
-    Raises
-    ------
-    InputError
-        If no window fits in the picture, or a centre is too near its edge.
+    Windows lie `stride` px apart along both axes, or have their `centres` in given rows and columns, rising, px, to the
+    nearest whole pixel. The picture is `(H, W, 3)`, uint8 or float in [0, 1]. Progress hears of the windows done and
+    their total. Raises InputError if no window fits in the picture, or a centre is too near its edge.
     """
     size = predictor.size
     counts = images.windows(image, size, stride).shape[:2]
@@ -169,16 +131,12 @@ def raster(
 
 
 def grid_artefact(mapped: HardnessMap) -> dict[str, float]:
-    """Measure how far the network's own grid, of `PERIOD` pixels, stands out of a map's spectrum.
+    """Measure how far the network's own grid, of `PERIOD` pixels, stands out of a map's spectrum, by axis.
 
-    Along each axis the lines are freed of their mean and slope, tapered (Hann) and transformed; the amplitude is
-    the root of the power averaged over lines.
-
-    Returns
-    -------
-    dict
-        `rows` and `cols`: largest amplitude within one frequency bin of the period, over the median amplitude from
-        0.7 to 1.4 times its frequency; 1 means nothing stands out. NaN where the map is too coarse or too short.
+    Along `rows` and `cols` the lines are freed of their mean and slope, tapered (Hann) and transformed; the amplitude
+    is the root of the power averaged over lines. Given is the largest one within one frequency bin of the period, over
+    the median from 0.7 to 1.4 times its frequency; 1 means nothing stands out. NaN where the map is too coarse or too
+    short.
     """
     return {
         name: _peak_over_median(np.moveaxis(mapped.hardness, axis, 0), np.diff(places).mean() / PERIOD)

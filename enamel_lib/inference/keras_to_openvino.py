@@ -13,24 +13,11 @@ from enamel_lib.inference.shared_windows import MIDDLE, Axis, Node, Regions
 
 
 def tile_graphs(model: keras.Model, batch: int, dtype: type, *, split: bool = False) -> list[ov.Model]:
-    """Translate the network for a batch of separate tiles.
+    """Translate a functional network, from `(N, size, size, 3)` in [0, 1] to `(N, 1)`, for a fixed batch of tiles.
 
-    Parameters
-    ----------
-    model
-        A functional Keras model from `(N, size, size, 3)` in [0, 1] to `(N, 1)`.
-    batch
-        Number of tiles, fixed.
-    dtype
-        `numpy.uint8` (the division by 255 becomes part of the graph) or `numpy.float32`.
-    split
-        Whether the layers that work at the tile's full resolution get a graph of their own, so that they can have
-        another precision.
-
-    Returns
-    -------
-    list of openvino.Model
-        One or two, to be run one after the other: from `(batch, size, size, 3)` to `(batch, 1)` float32.
+    `dtype` is `numpy.uint8` (the division by 255 becomes part of the graph) or `numpy.float32`. If `split`, the layers
+    that work at the tile's full resolution get a graph of their own, so that they can have another precision. Gives one
+    or two graphs, to be run one after the other: from `(batch, size, size, 3)` to `(batch, 1)` float32.
     """
     parameter, pixels = _pixels((batch, *model.input_shape[1:]), dtype)
     return _translate(model, parameter, pixels, split)
@@ -41,27 +28,11 @@ def block_graphs(
 ) -> list[ov.Model]:
     """Translate the network for a grid of overlapping windows, sharing what they have in common (`shared_windows`).
 
-    Parameters
-    ----------
-    model, dtype, split
-        As for `tile_graphs`.
-    counts
-        Windows along the rows and along the columns of the patch.
-    sides
-        Height and width of the patch, px.
-
-    Returns
-    -------
-    list of openvino.Model
-        One or two, to be run one after the other. Inputs are one patch `(1, *sides, 3)`, or what the graph before
-        gives, and then the first rows `(counts[0],)` and the first columns `(counts[1],)` of the windows in it,
-        int64, multiples of `total_stride(model)`. Output is `(counts[0] * counts[1], 1)` float32, in row-major
-        order of the windows.
-
-    Raises
-    ------
-    EngineError
-        If a layer has no translation, or sees the whole of a window.
+    As `tile_graphs`, for so many windows (`counts`) along the rows and the columns of a patch of height and width
+    `sides`, px. Inputs are one patch `(1, *sides, 3)`, or what the graph before gives, and then the first rows
+    `(counts[0],)` and first columns `(counts[1],)` of the windows in it, int64, multiples of `total_stride(model)`.
+    Output is `(counts[0] * counts[1], 1)` float32, in row-major order of the windows. Raises EngineError if a layer has
+    no translation, or sees the whole of a window.
     """
     size = model.input_shape[1]
     axes = tuple(Axis(count, size, 0, 0, 1, op.parameter([count], np.int64)) for count in counts)

@@ -19,11 +19,8 @@ class OpenVinoPredictor(Predictor):
     "bfloat16" is that of the deeper layers. Most of its error arises at full resolution, so the layers there stay in
     float32: the error falls about fivefold, for half the speed at most.
 
-    Attributes
-    ----------
-    block_step
-        Windows share where they lie multiples of this apart, px; None where the layers reach across the whole window,
-        so that there is nothing to share.
+    Windows share where they lie multiples of `block_step` px apart, which is None where the layers reach across the
+    whole window, so that there is nothing to share.
     """
 
     engine = "openvino"
@@ -73,12 +70,8 @@ class OpenVinoPredictor(Predictor):
     def _predict_block(self, patch: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Predict a grid of windows of a patch at once, `(R, C)`, computing what they share a single time.
 
-        Parameters
-        ----------
-        patch
-            `(H, W, 3)` uint8 or float32; its sides exceed `size` by multiples of `block_step`.
-        rows, cols
-            `(R,)` and `(C,)` int64, multiples of `block_step`: where the windows begin, px.
+        The sides of the patch exceed `size`, and where the windows begin, `rows` and `cols`, int64, are, by multiples
+        of `block_step`.
         """
         key = (len(rows), len(cols)), patch.shape[:2], patch.dtype.type
         if self._block is None or self._block[0] != key:  # one is kept: each holds all weights, packed for its shapes

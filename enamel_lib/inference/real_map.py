@@ -30,16 +30,9 @@ def maps(
 ) -> dict[str, HardnessMap]:
     """Give the published map and ours at the same places, all in pixels of the real map enlarged twice.
 
-    Parameters
-    ----------
-    real
-        From `reference.real_map`.
-    predictor
-        Whose maps are read from the file if it made them, and else made and, if whole, written there.
-    every
-        Take every so-manieth place along both axes; at 8, making both maps takes a minute or two.
-    out
-        Folder of the figures, beside which results lie (`reproduce.results_folder`).
+    Ours are read from the file in the folder `out` of figures (`reproduce.results_folder`) if the predictor made them,
+    and else made and, if whole, written there. Of the places every so-manieth along both axes is taken; at 8, making
+    both maps takes a minute or two.
     """
     frame = tuple(2 * side for side in real.shape[:2])
     given = reference.published_map()

@@ -28,14 +28,9 @@ def native_precision() -> str:
 
 
 class Stages:
-    """Graphs compiled to be run one after the other.
+    """Graphs compiled to be run one after the other; the last computes in `precision`, the others in float32.
 
-    Parameters
-    ----------
-    graphs
-        Each takes all outputs of the one before, and then the inputs that `every` graph takes.
-    precision
-        "float32" or "bfloat16", of the last graph; those before it compute in float32.
+    Each takes all outputs of the one before, and then the inputs that `every` graph takes.
     """
 
     def __init__(self, graphs: Sequence[ov.Model], precision: str = "float32") -> None:

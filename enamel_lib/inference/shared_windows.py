@@ -41,15 +41,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Regions:
-    """One layer's output in all windows of a patch.
+    """One layer's output in all windows of a patch, by span along (rows, columns).
 
-    Attributes
-    ----------
-    parts
-        By span along (rows, columns): `(R * C, channels, height, width)`, where R is the number of windows along the
-        rows, or 1 for the middle span, whose height then covers the whole patch; likewise C along the columns.
-    axes
-        Of the rows, of the columns.
+    Parts are `(R * C, channels, height, width)`, where R is the number of windows along the rows, or 1 for the middle
+    span, whose height then covers the whole patch; likewise C along the columns. `axes` are those of the rows, of the
+    columns.
     """
 
     parts: dict[tuple[int, int], Node]

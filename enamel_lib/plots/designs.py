@@ -20,14 +20,8 @@ TILE_UM = TILE * PIXEL_UM  # side of a picture
 def evolution(histories: Sequence[History], pictures: np.ndarray, law: np.ndarray) -> Figure:
     """Fig. 5: final designs, how their populations came to the target, and what the law says of them.
 
-    Parameters
-    ----------
-    histories
-        One for each target.
-    pictures
-        `(N, H, W, 3)` uint8, their best designs.
-    law
-        `(N,)`, their hardness by the law, GPa.
+    Histories are one for each target; `pictures` `(N, H, W, 3)` uint8 are their best designs, `law` `(N,)` the hardness
+    of these by the law, GPa.
     """
     figure = style.new_figure(3.6)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.9))
@@ -59,14 +53,10 @@ def evolution(histories: Sequence[History], pictures: np.ndarray, law: np.ndarra
 
 
 def oracle(tiles: tuple[np.ndarray, np.ndarray], groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Hardness by the law: against the truth where it is known, and against the network.
+    """Hardness by the law: against the truth where it is known, and against the network; GPa.
 
-    Parameters
-    ----------
-    tiles
-        Hardness `(n,)` of simulated tiles: truth, at half depth, and by the law, GPa.
-    groups
-        Title -> hardness `(n,)` by the network and by the law, GPa; the slope of the last is drawn.
+    `tiles`: hardness `(n,)` of simulated tiles: truth, at half depth, and by the law. `groups`: title -> hardness
+    `(n,)` by the network and by the law; the slope of the last is drawn.
     """
     figure = style.new_figure(3.5)
     left, right = figure.subplots(1, 2, sharey=True)
@@ -118,16 +108,9 @@ def controls(
 ) -> Figure:
     """Fig. 6: what the controls make of designs, and below each control its hardness against the target.
 
-    Parameters
-    ----------
-    pictures
-        Control -> `(N, H, W, 3)` uint8 of the designs shown; the first are the designs themselves.
-    targets
-        Of the designs shown, GPa.
-    summary
-        From `controls.summary`.
-    paper
-        Targets x controls, hardness that the paper found, GPa.
+    `pictures`: control -> `(N, H, W, 3)` uint8 of the designs shown; the first are the designs themselves, of these
+    `targets`, GPa. `summary` is from `controls.summary`, `paper` targets x controls, hardness that the paper found,
+    GPa.
     """
     figure = style.new_figure(2.6 + 0.9 * len(targets))
     top, foot = figure.subfigures(2, 1, height_ratios=(1.75 + 0.9 * len(targets), 0.85))
@@ -157,13 +140,7 @@ def controls(
 
 
 def change_by_misorientation(change: pd.DataFrame) -> Figure:
-    """What controls do to the misorientation of a design and to its hardness, by the network and by the law.
-
-    Parameters
-    ----------
-    change
-        From `controls.change`.
-    """
+    """What controls do to the misorientation of a design and to its hardness, by network and law: `controls.change`."""
     groups = change.groupby("control", sort=False)
     figure = style.new_figure(2.5)
     axes = figure.subplots(1, groups.ngroups, sharex=True, sharey=True)

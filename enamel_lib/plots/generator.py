@@ -16,13 +16,7 @@ GAP_PX = 3  # between pictures of a sheet
 
 
 def samples(groups: Mapping[str, np.ndarray], pixel_size_um: float, *, columns: int = 4) -> Figure:
-    """Blocks of pictures beside each other, with the colour key.
-
-    Parameters
-    ----------
-    groups
-        Title -> `(N, R, R, 3)` uint8.
-    """
+    """Blocks of pictures beside each other, with the colour key: title -> `(N, R, R, 3)` uint8."""
     figure = new_figure(FULL_INCH / len(groups) + 1.1)
     blocks, bottom = figure.subfigures(2, 1, height_ratios=(FULL_INCH / len(groups), 1.1))
     axes = blocks.subplots(1, len(groups), squeeze=False)[0]
@@ -39,31 +33,16 @@ def samples(groups: Mapping[str, np.ndarray], pixel_size_um: float, *, columns: 
 
 
 def matrix(pictures: np.ndarray, *, rows: Sequence[str], hardness: np.ndarray | None = None) -> Figure:
-    """Pictures in named rows.
-
-    Parameters
-    ----------
-    pictures
-        `(rows, columns, R, R, 3)` uint8.
-    rows
-        Names.
-    hardness
-        `(rows, columns)` GPa, written into the pictures.
-    """
+    """Pictures `(rows, columns, R, R, 3)` uint8 in named rows, with their hardness `(rows, columns)`, GPa, in them."""
     figure = new_figure((FULL_INCH - 0.9) * pictures.shape[0] / pictures.shape[1] + 0.2)
     _draw_matrix(figure.subplots(), pictures, rows, hardness)
     return figure
 
 
 def mixing(coarse: np.ndarray, fine: np.ndarray, crossed: np.ndarray, hardness: np.ndarray) -> Figure:
-    """What every pair of two sets of pictures makes, framed by them.
+    """What every pair of two sets of pictures, uint8, makes, framed by them.
 
-    Parameters
-    ----------
-    coarse, fine, crossed
-        `(P, R, R, 3)`, `(Q, R, R, 3)` and `(P, Q, R, R, 3)` uint8.
-    hardness
-        `(P, Q)` GPa, of `crossed`.
+    `coarse` `(P, R, R, 3)`, `fine` `(Q, R, R, 3)`, `crossed` `(P, Q, R, R, 3)` with its hardness `(P, Q)`, GPa.
     """
     top = np.concatenate([np.full_like(fine[:1], 255), fine])
     sheet = np.concatenate([top[None], np.concatenate([coarse[:, None], crossed], axis=1)])
@@ -101,10 +80,7 @@ def _draw_sheet(ax: Axes, pictures: np.ndarray, columns: int) -> None:
 def training_curves(history: pd.DataFrame) -> Figure:
     """Losses, scores and distances from real pictures against the pictures shown; grey lines where it grew.
 
-    Parameters
-    ----------
-    history
-        As `stylegan2.training` writes it.
+    The history is as `stylegan2.training` writes it.
     """
     figure = new_figure(2.1)
     axes = figure.subplots(1, 3)
@@ -126,13 +102,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
 
 
 def distributions(curves: pd.DataFrame) -> Figure:
-    """What the measures compare: correlation of axes, spectrum, misorientation of neighbours.
-
-    Parameters
-    ----------
-    curves
-        From `generators.metrics.curves`.
-    """
+    """What `generators.metrics.curves` compares: correlation of axes, spectrum, misorientation of neighbours."""
     figure = new_figure(2.3)
     axes = figure.subplots(1, 3)
     panels = dict(zip(("correlation", "spectrum", "misorientation"), axes, strict=True))
@@ -152,15 +122,7 @@ def distributions(curves: pd.DataFrame) -> Figure:
 
 
 def truncation(pictures: np.ndarray, scores: pd.DataFrame) -> Figure:
-    """Pictures at several truncations, and measures of them with their intervals.
-
-    Parameters
-    ----------
-    pictures
-        `(P, N, R, R, 3)` uint8, one row for each psi.
-    scores
-        From `generators.metrics.truncation`, P psis.
-    """
+    """Pictures `(P, N, R, R, 3)` uint8 at P truncations, one row each, and `generators.metrics.truncation` of them."""
     psis = scores["psi"].unique()
     sheet = (FULL_INCH - 0.6) * pictures.shape[0] / pictures.shape[1]
     figure = new_figure(sheet + 2.0)
@@ -180,15 +142,7 @@ def truncation(pictures: np.ndarray, scores: pd.DataFrame) -> Figure:
 
 
 def hardness(predicted: Mapping[str, np.ndarray], targets: Sequence[float]) -> Figure:
-    """Cumulative distributions of predicted hardness, with the targets of designs.
-
-    Parameters
-    ----------
-    predicted
-        Name -> `(N,)` GPa.
-    targets
-        GPa.
-    """
+    """Cumulative distributions of predicted hardness, name -> `(N,)`, with the targets of designs; GPa."""
     figure = new_figure(2.3)
     ax = figure.subplots()
     for target in targets:

@@ -93,15 +93,7 @@ def _with_r(name: str, r: Mapping[str, float] | None) -> str:
 
 
 def agreement(maps: Mapping[str, HardnessMap], r: Mapping[str, float]) -> Figure:
-    """2-D histograms of the values of all other maps against those of the first in the same places.
-
-    Parameters
-    ----------
-    maps
-        By title.
-    r
-        Correlation with the first, by title.
-    """
+    """2-D histograms of the values of all other maps against those of the first in the same places; `r` correlates."""
     (name, first), *others = maps.items()
     figure = new_figure(2.9)
     axes = figure.subplots(1, len(others), sharex=True, sharey=True)

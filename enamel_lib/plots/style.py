@@ -74,13 +74,7 @@ def draw_pic_key(ax: Axes) -> None:
 
 
 def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 4) -> Figure:
-    """Pictures side by side, each with a title.
-
-    Parameters
-    ----------
-    images
-        `(H, W, 3)` each.
-    """
+    """Pictures `(H, W, 3)` side by side, each with a title."""
     rows = -(-len(images) // columns)
     figure = new_figure(FULL_INCH / columns * 1.15 * rows)
     for ax, image, title in zip(figure.subplots(rows, columns, squeeze=False).flat, images, titles, strict=False):

@@ -25,10 +25,7 @@ FILLS = {"tile": "0.9", "convolution": "#cfe3f1", "residual": "#9cc5e3", "averag
 def leakage(scores: pd.DataFrame) -> Figure:
     """Draw the R2 of each network on its own test split and on new enamel: the order of the two is reversed.
 
-    Parameters
-    ----------
-    scores
-        `split` (that the network learnt from), `scored` (on what), `r2`, `low` and `high`.
+    The table has `split` (that the network learnt from), `scored` (on what), `r2`, `low` and `high`.
     """
     figure = new_figure(2.5, width=HALF_INCH)
     ax = figure.subplots()
@@ -51,15 +48,9 @@ def training_curves(
 ) -> Figure:
     """Fig. 2A for a network that learns structure, then hardness: what is left to learn, and the error of every ridge.
 
-    Parameters
-    ----------
-    history
-        Of the structure: `stage`, `step`, `loss`, `val_mse` (in variances of what is learnt; 1 is to know nothing).
-    ridges
-        By split, how its strength was chosen (`linear_probe.fit_dense_layer`): `strength`, `train_mse`,
-        `left_out_mse`, `left_out_se` (GPa^2), `chosen`.
-    baselines
-        By split: error in GPa^2 of always answering the mean.
+    `history`, of the structure, has `stage`, `step`, `loss`, `val_mse` (in variances of what is learnt; 1 is to know
+    nothing). By split, `ridges` say how its strength was chosen (`linear_probe.fit_dense_layer`), and `baselines` the
+    error in GPa^2 of always answering the mean.
     """
     figure = new_figure(2.4)
     first, *others = figure.subplots(1, 1 + len(ridges))
@@ -89,13 +80,9 @@ def training_curves(
 def errors(predictions: Mapping[str, pd.DataFrame], scores: Mapping[str, Mapping[str, float]]) -> Figure:
     """Fig. 2B and 2C, a row of panels for each split: errors, and predictions against labels and truth.
 
-    Parameters
-    ----------
-    predictions
-        By split: `source`, `label`, `predicted`, `truth` (GPa; NaN where unknown) and `weight` of the test rows.
-    scores
-        By split, what is written beside (`evaluation.scores`): `mean_error`, `sd_error`, `r2` and, where a truth is
-        known, `r2_truth`.
+    By split, predictions have `source`, `label`, `predicted`, `truth` (GPa; NaN where unknown) and `weight` of the test
+    rows, and scores what is written beside (`evaluation.scores`): `mean_error`, `sd_error`, `r2` and, where a truth is
+    known, `r2_truth`.
     """
     known = all(rows["truth"].notna().any() for rows in predictions.values())
     figure = new_figure(2.25 * len(predictions))
@@ -139,14 +126,9 @@ def _against(ax: Axes, rows: pd.DataFrame, column: str, r2: float) -> None:
 
 
 def scores(table: pd.DataFrame, *, highlight: str) -> Figure:
-    """Scores of predictors with their intervals, in groups of what each is given.
+    """Scores of predictors with their intervals, in groups of what each is given; one is highlighted.
 
-    Parameters
-    ----------
-    table
-        `predictor`, `given` (the group), `tiles` (one mark for each), `r2`, `low` and `high`, in the order drawn.
-    highlight
-        The predictor that all others are held against.
+    The table has `predictor`, `given` (the group), `tiles` (one mark for each), `r2`, `low` and `high`, as drawn.
     """
     names = list(dict.fromkeys(table["predictor"]))
     figure = new_figure(0.34 * len(names) + 0.6)

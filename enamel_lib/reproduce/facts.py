@@ -27,18 +27,11 @@ def published(path: Path = paths.PUBLISHED / "lew2023.yml") -> dict[str, dict[st
 
 
 class Facts:
-    """Facts of one notebook, in the order in which they are recorded.
+    """Facts of one notebook, such as "05", in the order in which they are recorded.
 
-    Floats are rounded to three significant digits, but never above the unit, so that a rerun on another processor
-    gives the same file.
+    Floats are rounded to three significant digits, but never above the unit, so that a rerun on another processor gives
+    the same file.
 
-    Parameters
-    ----------
-    number
-        Number of the notebook, for example "05".
-
-    Examples
-    --------
     >>> facts = Facts("02")
     >>> facts.record("r2, paper split", 0.8564, paper=0.94)
     >>> facts.say("The network reaches **{r2, paper split|.2f}**.").data
@@ -50,13 +43,7 @@ class Facts:
         self._facts: dict[str, dict[str, Any]] = {}
 
     def record(self, name: str, value: Any, *, paper: Any = None, unit: str = "") -> None:
-        """Record one number, text or yes/no, with the paper's beside it if the paper has one.
-
-        Raises
-        ------
-        InputError
-            If there is a fact of that name.
-        """
+        """Record one number, text or yes/no, with the paper's beside it; an InputError if the name is taken."""
         if name in self._facts:
             raise InputError(f"fact {name!r} is recorded already; give the second one another name")
         fact = {"value": _rounded(value)}
@@ -74,16 +61,9 @@ class Facts:
         paper: "Mapping[Any, Any] | pd.Series | None" = None,
         unit: str = "",
     ) -> None:
-        """Record a fact for each entry of a mapping or series.
+        """Record a fact for each entry of a mapping or series, with its key in place of `{}` in the name.
 
-        Parameters
-        ----------
-        name
-            With `{}` where the key goes, for example "final hardness, target {}".
-        values
-            Key -> value. Float keys are written shortly.
-        paper
-            The paper's values, by the same keys; not all need be there.
+        Float keys are written shortly. Of the paper's values, by the same keys, not all need be there.
         """
         for key, value in values.items():
             text = f"{key:g}" if isinstance(key, float) else str(key)
@@ -107,17 +87,9 @@ class Facts:
         return Markdown(PLACE.sub(put, text))
 
     def write(self, out: str | os.PathLike = "figures", *, keep: bool = False) -> "pd.DataFrame":
-        """Write `facts/NN.json` below the folder of the figures and give the facts as a table to show.
+        """Write `facts/NN.json` below the folder of the figures; give the facts as a table to show, as text.
 
-        Parameters
-        ----------
-        keep
-            Whether a part was left out for want of the real map: its committed facts stay, like its figures.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns `fact`, `here` and `paper`, as text, in the order recorded.
+        Where a part was left out for want of the real map, `keep` the committed facts of it, like its figures.
         """
         import pandas as pd
 

@@ -37,17 +37,9 @@ class Job:
 
 
 def discover(numbers: list[str] | None = None) -> list[Path]:
-    """Find the notebooks `NN-name.ipynb`, in order.
+    """Find the notebooks `NN-name.ipynb`, in order: those with some numbers, such as `["01", "5"]`, or else all.
 
-    Parameters
-    ----------
-    numbers
-        Only these, for example `["01", "5"]`; all of them if empty.
-
-    Raises
-    ------
-    InputError
-        If a number has no notebook, or there is none at all.
+    Raises InputError if a number has no notebook, or there is none at all.
     """
     found = {path.name[:2]: path for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))}
     if not found:
@@ -59,13 +51,7 @@ def discover(numbers: list[str] | None = None) -> list[Path]:
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:
-    """Read the names and values of the cell tagged `parameters`: plain literals only.
-
-    Raises
-    ------
-    InputError
-        If there is no such cell, or a value is not a literal.
-    """
+    """Read the names and values of the cell tagged `parameters`: plain literals only, or else an InputError."""
     tagged = [cell for cell in _read(notebook).cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise InputError(f"{notebook.name} has {len(tagged)} cells tagged 'parameters'; it needs one")
@@ -91,13 +77,7 @@ def _name(statement: ast.stmt) -> str:
 
 
 def load_profile(name: str) -> dict[str, dict[str, Any]]:
-    """Read a profile: notebook name (or `every`) -> parameter -> value.
-
-    Raises
-    ------
-    InputError
-        If there is no such profile or it has another shape.
-    """
+    """Read a profile: notebook name (or `every`) -> parameter -> value; an InputError if it has another shape."""
     check_choice("profile", name, sorted(path.stem for path in PROFILES.glob("*.yml")))
     profile = yaml.safe_load((PROFILES / f"{name}.yml").read_text(encoding="utf-8")) or {}
     if not isinstance(profile, dict) or not all(isinstance(values, dict) for values in profile.values()):
@@ -106,14 +86,9 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
 
 
 def plan(profile: str, numbers: list[str] | None = None) -> list[Job]:
-    """Pair each wanted notebook with its parameters, and refuse what the notebooks do not declare.
+    """Pair each wanted notebook with its parameters; an InputError at what the profile names and the notebooks do not.
 
     The whole profile is checked, also the part about notebooks that are not wanted now.
-
-    Raises
-    ------
-    InputError
-        If the profile names a notebook or a parameter that does not exist.
     """
     values = load_profile(profile)
     declared = {path.stem: declared_parameters(path) for path in discover()}
@@ -142,19 +117,9 @@ def earlier_minutes(profile: str) -> dict[str, float]:
 
 
 def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Execute one notebook into the build folder and clean the copy.
+    """Execute one notebook into the build folder and clean the copy; `on_cell` hears of the start of every cell.
 
-    Parameters
-    ----------
-    job
-        What to run.
-    on_cell
-        Called at the start of every cell, for a progress bar.
-
-    Returns
-    -------
-    dict
-        `status` ("done", or the cell and the error) and `minutes`.
+    Gives `status` ("done", or the cell and the error) and `minutes`.
     """
     import papermill
 

@@ -19,23 +19,10 @@ RECORDED_PACKAGES = ("keras", "tensorflow", "openvino", "numpy", "scikit-image",
 
 
 def save_figure(fig: "Figure", name: str, out: str | os.PathLike = "figures", *, keep: bool = False) -> Path:
-    """Write a figure as PNG and as PDF, byte for byte the same for the same figure.
+    """Write a figure as PNG and as PDF, byte for byte the same for the same figure, which stays open; give the PNG.
 
-    Parameters
-    ----------
-    fig
-        The figure; it stays open, so that a notebook can show it.
-    name
-        File name without suffix, for example `"fig4-hardness-map"`.
-    out
-        Folder; a relative one is below `output_root`.
-    keep
-        Whether a part of the figure was left out for want of the real map: one that is there stays as it is.
-
-    Returns
-    -------
-    pathlib.Path
-        The PNG; the PDF lies beside it.
+    Their name, such as `"fig4-hardness-map"`, has no suffix; a relative folder `out` is below `output_root`. Where a
+    part of the figure was left out for want of the real map, `keep` the one that is there.
     """
     unstated = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
     for suffix, metadata_ in unstated.items():  # versions and dates would differ between machines

@@ -24,15 +24,9 @@ def attribute(
     baseline, since a picture's first contrast changes the prediction most. Each part is cut in three, which keeps its
     middle, until the attributions add up to the change of the prediction.
 
-    Parameters
-    ----------
-    baseline
-        What stands for "nothing there", in units of colour: a number (0 is black, which in a PIC map is no signal) or
-        an array that broadcasts to the tiles.
-    tolerance
-        Completeness error at which a tile is done (see `completeness`).
-    most_steps
-        Gradients per tile at most, whatever the error, but `PARTS` at least.
+    The baseline, what stands for "nothing there", in units of colour, is a number (0 is black, which in a PIC map is no
+    signal) or an array that broadcasts to the tiles. A tile is done at a completeness error (`completeness`) of
+    `tolerance`, or after `most_steps` gradients, but `PARTS` at least.
     """
     starts = np.broadcast_to(np.asarray(baseline, np.float32), tiles.shape)
     return np.stack([_along(gradient, *ends, tolerance, most_steps) for ends in zip(starts, tiles, strict=True)])
@@ -60,15 +54,8 @@ def completeness(
 ) -> pd.DataFrame:
     """Check whether attributions add up to the difference between the predictions of tiles and of their baselines.
 
-    Parameters
-    ----------
-    tiles, attributions, baseline
-        `(N, H, W, 3)`; the pictures float in [0, 1].
-
-    Returns
-    -------
-    table
-        One row per tile, GPa; `completeness error` is the share of the difference that the attributions miss.
+    All are `(N, H, W, 3)`, the pictures float in [0, 1]. One row per tile, GPa; `completeness error` is the share of
+    the difference that the attributions miss.
     """
     last, first = (np.asarray(model.predict_on_batch(pictures))[:, 0] for pictures in (tiles, baseline))
     added = attributions.sum(axis=(1, 2, 3), dtype=np.float64)

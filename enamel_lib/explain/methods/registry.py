@@ -24,28 +24,11 @@ _gradient_function = lru_cache(maxsize=4)(gradients.input_gradient)
 
 
 def attribution(model: keras.Model, tiles: np.ndarray, *, method: str = "gradient", **settings: Any) -> np.ndarray:
-    """Signed part of every colour value in the prediction of each tile.
+    """Signed part of every colour value in the prediction of each tile, `(N, H, W, 3)` uint8, or float in [0, 1].
 
-    Parameters
-    ----------
-    model
-        From `(N, H, W, 3)` float32 in [0, 1] to `(N, 1)` GPa.
-    tiles
-        `(N, H, W, 3)` uint8, or float in [0, 1].
-    method
-        One of `METHODS`.
-    settings
-        Of the method, as its file tells.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N, H, W, 3)` float32, GPa per unit of colour (black to full), or GPa for "integrated".
-
-    Raises
-    ------
-    InputError
-        If the method is unknown or the tiles do not fit the network.
+    The model is from `(N, H, W, 3)` float32 in [0, 1] to `(N, 1)` GPa; the settings are those of the method, one of
+    `METHODS`, as its file tells. Gives `(N, H, W, 3)` float32, GPa per unit of colour (black to full), or GPa for
+    "integrated". Raises InputError if the method is unknown or the tiles do not fit the network.
     """
     check_choice("saliency method", method, METHODS)
     tiles = images.to_float(images.check_pixels(tiles, (None, *model.input_shape[1:])))

@@ -9,16 +9,10 @@ from enamel_lib.gradients import Gradient
 def attribute(
     gradient: Gradient, tiles: np.ndarray, *, samples: int = 16, noise: float = 0.1, seed: int = 0
 ) -> np.ndarray:
-    """Mean gradient of noisy copies.
+    """Mean gradient of so many noisy copies of each tile.
 
-    Parameters
-    ----------
-    samples
-        Copies of each tile.
-    noise
-        Standard deviation of the Gaussian noise, in units of colour; noisy colours may leave [0, 1].
-    seed
-        Of the noise; each tile has its own, so that its map does not depend on its neighbours in the batch.
+    The noise is Gaussian, its standard deviation in units of colour; noisy colours may leave [0, 1]. Each tile has its
+    own, so that its map does not depend on its neighbours in the batch.
     """
     smooth = np.empty_like(tiles)
     for number, tile in enumerate(tiles):
