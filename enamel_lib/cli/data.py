@@ -62,7 +62,10 @@ def dataset(
     from enamel_lib.dataset import curation, sources
 
     root = _root(root)
-    table = curation.united_table(sources.load_sources(root), seed=seed)
+    found = sources.load_sources(root)
+    for note in dict.fromkeys(source.note for source in found.values() if source.note):
+        typer.echo(note, err=True)
+    table = curation.united_table(found, seed=seed)
     labels = table["label"]
     typer.echo(f"{root}: {table['tile_id'].nunique():,} tiles, {len(table):,} rows")
     typer.echo(f"labels {labels.min():.2f} to {labels.max():.2f} GPa, mean {labels.mean():.2f}, sd {labels.std():.2f}")

@@ -11,8 +11,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "augmentation",
         "curation",
+        "sheets",
         "simulated",
         "sources",
+        "tables",
     ],
     submod_attrs={
         "curation": [

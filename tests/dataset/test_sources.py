@@ -216,17 +216,17 @@ ONE = HEAD + "1,4.1,a/1.png\n"
         (ACCURATE, ONE + "2,inf,a/2.png\n", "line 3.*'inf' is not a number"),
         (ACCURATE, ONE + "2,-4.2,a/2.png\n", "line 3.*0.1 to 10 GPa"),
         (ACCURATE, ONE + "2,4200,a/2.png\n", "line 3.*0.1 to 10 GPa"),
-        (ACCURATE, ONE + "2,4,2,a/2.png\n", "line 3, saw 4.*decimals with a point"),
+        (ACCURATE, ONE + "2,4,2,a/2.png\n", "line 3: more values than columns.*decimals with a point"),
         (NOISY, "H (GPa),H error\n4.0,-0.5\n", "line 2, 'H error'"),
         (ACCURATE, ONE + "2,4.2,a/1.png\n", "line 3.*on line 2 already"),
         (ACCURATE, ONE + "2,4.2,./a//1.png\n", "line 3.*on line 2 already"),
         (ACCURATE, ONE + "2,4.2,e/2.5_01.png\n", "two sources"),
         (ACCURATE, ONE + "2,4.2,a/9.png\n", "line 3.*does not exist"),
-        (ACCURATE, ONE + "2,4.2,\n", "line 3.*names no image"),
+        (ACCURATE, ONE + "2,4.2,\n", "line 3.*'image_location' is empty"),
         (ACCURATE, ONE + "2,4.2,/etc/hostname\n", "line 3.*leaves the data folder"),
         (ACCURATE, ONE + "2,4.2,a/../../x.png\n", "line 3.*leaves the data folder"),
         (ACCURATE, ONE + "2,4.2,C:\\tiles\\x.png\n", "line 3.*leaves the data folder"),
-        (ACCURATE, ONE + f"2,4.2,{ESTIMATED}\n", "not a whole image"),
+        (ACCURATE, ONE + f"2,4.2,{ESTIMATED}\n", "not a picture"),
         ("positions.csv", "image,map_id,row,col\na/7.png,m,0,0\n", "line 2: a/7.png has no label"),
         ("positions.csv", "image,map_id,row,col\na/1.png,m,-3,0\n", "line 2, 'row'"),
         ("positions.csv", "image,map_id,row,col\na/1.png,,3,0\n", "line 2: 'map_id' is empty"),
@@ -243,7 +243,7 @@ def test_missing_table_crop_and_damaged_or_wrong_tiles_are_refused(user_root):
     tile = user_root / "a/1.png"
     whole = tile.read_bytes()
     tile.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="not a whole image"):
+    with pytest.raises(DataError, match="damaged or cut short"):
         sources.load_sources(user_root)
     Image.new("RGB", (256, 256)).save(tile)
     with pytest.raises(DataError, match=r"256 x 256 px, not 200 x 200; crop or resample"):
@@ -259,6 +259,23 @@ def test_missing_table_crop_and_damaged_or_wrong_tiles_are_refused(user_root):
     (user_root / NOISY).unlink()
     with pytest.raises(DataError, match="no such table"):
         sources.load_sources(user_root)
+
+
+def test_tables_and_tiles_are_found_and_said_as_people_have_them(user_root, monkeypatch):
+    """Upper-case names, semicolons with decimal commas, units in the header: once refused, or passed over."""
+    (user_root / ACCURATE).unlink()
+    text = "sample;hardness (MPa);image_location\n1;4100,5;./a/1.png\n2;4200;a\\2.png\n"
+    (user_root / ACCURATE.replace(".csv", ".CSV")).write_text(text)
+    (user_root / "a/1.png").rename(user_root / "a/1.PNG")
+    for crop in (user_root / sim.NOISY_IMAGES).glob("*.png"):
+        crop.rename(crop.with_suffix(".PNG"))
+    monkeypatch.setattr(sources.paths, "RAW", user_root)
+    assert sources.default_root() == user_root
+    loaded = sources.load_sources(user_root)
+    assert loaded["accurate"].table.label.tolist() == pytest.approx([4.1005, 4.2])
+    assert loaded["accurate"].table.image.tolist() == ["a/1.PNG", "a/2.png"]
+    assert "semicolons between columns; decimal commas; 'hardness (MPa)' from MPa to GPa" in loaded["accurate"].note
+    assert loaded["noisy"].table.image.tolist() == [f"{sim.NOISY_IMAGES}/{i}.PNG" for i in range(2)]
 
 
 @settings(
