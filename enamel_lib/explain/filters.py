@@ -12,7 +12,6 @@ from enamel_lib import gradients, metrics
 from enamel_lib.errors import InputError
 from enamel_lib.indenter import network
 
-STAGES = len(network.BLOCKS)
 HUE_BINS = 12
 MEASURES = {
     "colour_share": "colour share of the contrast",
@@ -29,11 +28,9 @@ def stage_layers(model: keras.Model) -> list[str]:
 
 def layer_groups(model: keras.Model) -> dict[str, list[keras.Layer]]:
     """Layers with weights by part of the indenter, from the output back to the input: the cascade's order."""
-    parts = ["first convolution", *(f"stage {number}" for number in range(1, STAGES + 1)), "dense"]
-    windows = [getattr(layer, "kernel_size", None) for layer in model.layers]
-    convolutions = [
-        position for position, window in enumerate(windows) if window == (3, 3)
-    ]  # two a block, but the first
+    parts = ["first convolution", *(f"stage {number + 1}" for number in range(len(network.BLOCKS))), "dense"]
+    wide = [getattr(layer, "kernel_size", None) == (3, 3) for layer in model.layers]
+    convolutions = np.flatnonzero(wide)  # two a block, but the first
     starts = [convolutions[1 + 2 * blocks] for blocks in np.cumsum((0, *network.BLOCKS[:-1]))]
     starts.append(len(model.layers) - 1)
     groups = {part: [] for part in reversed(parts)}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from enamel_lib import pic
+from enamel_lib import images, pic
 from enamel_lib.errors import InputError
 from enamel_lib.explain.sanity_checks import rank_correlation
 
@@ -71,8 +71,7 @@ class Profile:
 
 def sample_angles(tiles: np.ndarray, *, sign: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Angles phi' in [-90, 90] and theta' in [0, 90] of the colours of tiles `(..., 3)`, by the sign of gamma."""
-    scale = 255 if tiles.dtype == np.uint8 else 1
-    polarization = pic.director(tiles / np.float32(scale), sign)
+    polarization = pic.director(images.to_float(tiles), sign)
     x, y, z = np.moveaxis(pic.to_sample_frame(polarization), -1, 0)
     phi = np.degrees(np.arctan2(y, x))
     phi = np.where(np.abs(phi) > 90, phi - np.copysign(180, phi), phi)
@@ -95,9 +94,7 @@ def cells(tiles: np.ndarray, *, sign: int = 1, masked: bool = True) -> np.ndarra
     if tiles.dtype != np.uint8:
         raise InputError(f"orientations are counted on 8-bit tiles, not {tiles.dtype}; multiply by 255 and round")
     packed = np.dot(tiles, np.array([1 << 16, 1 << 8, 1], np.int32))
-    occurs = np.zeros(1 << 24, bool)
-    occurs[packed] = True
-    colours = np.flatnonzero(occurs)
+    colours, place = np.unique(packed, return_inverse=True)
     rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
     phi, theta = sample_angles(rgb, sign=sign)
     row = np.clip((phi + 90) / CELL_DEG, 0, CELLS[0] - 1).astype(np.int32)
@@ -105,9 +102,7 @@ def cells(tiles: np.ndarray, *, sign: int = 1, masked: bool = True) -> np.ndarra
     number = row * CELLS[1] + col
     if masked:
         number[~shows_orientation(rgb)] = CELLS[0] * CELLS[1]
-    look_up = np.empty(1 << 24, np.int32)
-    look_up[colours] = number
-    return look_up[packed]
+    return number[place].reshape(packed.shape)
 
 
 def table(numbers: np.ndarray, saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import ndimage, stats
 from skimage.measure import block_reduce
 
-from enamel_lib import images, metrics, models
+from enamel_lib import images, metrics, models, pic
 from enamel_lib.errors import InputError
 from enamel_lib.explain import filters
 from enamel_lib.explain.methods.registry import attribution, saliency, strongest
@@ -246,6 +246,5 @@ def blurred(tiles: np.ndarray) -> np.ndarray:
 
 def edges(tiles: np.ndarray) -> np.ndarray:
     """Edge strength of the picture, `(N, H, W)`: what a map shows that looks at the picture but at no network."""
-    return np.stack(
-        [ndimage.gaussian_gradient_magnitude(tile.max(axis=-1).astype(np.float32) / 255, 1.0) for tile in tiles]
-    )
+    brightness = pic.brightness(images.to_float(tiles))
+    return np.stack([ndimage.gaussian_gradient_magnitude(one, 1.0) for one in brightness])

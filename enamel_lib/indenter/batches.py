@@ -12,25 +12,12 @@ from enamel_lib.dataset.augmentation import augment
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of one stage as a pure function of the step, so that any run of any part of them is the same.
+    """Batches of one stage of a recipe as a pure function of the step, so that any run of any part of them is the same.
 
-    Attributes
-    ----------
-    tiles
-        `(N, side, side, 3)` uint8.
-    rows
-        Training rows: `tile_id`, `weight` and the `targets`. Equal weights: shuffled passes over the rows;
-        otherwise rows are drawn in proportion to them.
-    stage
-        Settings of the stage.
-    seed
-        Of order, draws, windows and augmentation.
-    number
-        Of the stage, from 0: each has its own stream.
-    augmentation
-        Arguments of `augmentation.augment`, which come with the protocol.
-    targets
-        Columns to learn; `label` is in GPa.
+    Training rows have `tile_id` (index into `tiles`, `(N, side, side, 3)` uint8), `weight` and the `targets`, columns
+    to learn (`label` is in GPa). If weights are equal, batches are shuffled passes over the rows, or else rows are
+    drawn in proportion to them. Of order, draws, windows and augmentation there is a stream for each seed and `number`
+    of the stage, from 0. `augmentation` holds arguments of `augmentation.augment`, which come with the protocol.
     """
 
     tiles: np.ndarray

@@ -40,19 +40,13 @@ def targets(size: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class PretrainingSet:
-    """Simulated sections of one tile each, and their structure.
+    """Simulated sections of one tile each, `(N, 200, 200, 3)` uint8, and their structure; the last tenth validates.
 
-    Attributes
-    ----------
-    tiles
-        `(N, 200, 200, 3)` uint8; the last tenth validates.
-    cells
-        `(N, 4, 4, len(MEASURES))` float32: of every cell the shares of local misorientation, means of cos^2 of the tilt
-        and of two dyad entries (both survive a mirror) and shares of the regions, all of the true section; mean
-        misorientation at growing lags (degrees) and quantiles of brightness as the picture has them.
-    rods
-        `(N, len(ROD_MEASURES))` float32: pitch (um), bend of the c-axis from head to tail (degrees) and per um, width
-        of the wall between rods (um).
+    `cells` `(N, 4, 4, len(MEASURES))` float32: of every cell the shares of local misorientation, means of cos^2 of the
+    tilt and of two dyad entries (both survive a mirror) and shares of the regions, all of the true section; mean
+    misorientation at growing lags (degrees) and quantiles of brightness as the picture has them. `rods` `(N,
+    len(ROD_MEASURES))` float32: pitch (um), bend of the c-axis from head to tail (degrees) and per um, width of the
+    wall between rods (um).
     """
 
     tiles: np.ndarray

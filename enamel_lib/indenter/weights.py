@@ -19,14 +19,9 @@ from enamel_lib.models import glorot
 class Weights:
     """What a network has learnt, apart from the network.
 
-    Attributes
-    ----------
-    features
-        Of all layers below the dense one, in the order of `keras.Model.variables`; they suit windows of any size.
-    kernel
-        `(cells * 256, outputs)` float32 of the dense layer, with a square grid of cells that grows with the window.
-    bias
-        `(outputs,)` float32 of the dense layer.
+    `features` are of all layers below the dense one, in the order of `keras.Model.variables`; they suit windows of any
+    size. Of the dense layer, float32, are `kernel` `(cells * 256, outputs)`, with a square grid of cells that grows
+    with the window, and `bias` `(outputs,)`.
     """
 
     features: Sequence[np.ndarray]

@@ -41,7 +41,8 @@ class Predictor(ABC):
         self._model = model
         self.size = model.input_shape[1]
         self.batch_size = batch_size
-        self.weights_sha256 = _weights_sha256(model)
+        weights = [array.astype(np.float32).tobytes() for array in model.get_weights()]
+        self.weights_sha256 = hashlib.sha256(b"".join(weights)).hexdigest()
 
     def __call__(self, tiles: np.ndarray) -> np.ndarray:
         """Predict the hardness, `(N,)` float32, GPa, of tiles `(N, size, size, 3)`, uint8 or float in [0, 1]."""
@@ -108,10 +109,3 @@ def make_engine(engines: Mapping[str, str], engine: str, *source: Any) -> Any:
         return pkgutil.resolve_name(engines[engine])(*source)
     except (ImportError, RuntimeError) as error:
         raise EngineError(f"{engine} cannot be used here ({error}); choose the keras engine") from error
-
-
-def _weights_sha256(model: "keras.Model") -> str:
-    digest = hashlib.sha256()
-    for array in model.get_weights():
-        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
-    return digest.hexdigest()

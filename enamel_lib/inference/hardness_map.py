@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy import signal
 from scipy.interpolate import RegularGridInterpolator
 
 from enamel_lib import images, metrics, paths
@@ -147,14 +148,11 @@ def grid_artefact(mapped: HardnessMap) -> dict[str, float]:
 def _peak_over_median(lines: np.ndarray, frequency: float) -> float:
     """Compare the amplitude at a frequency, in cycles per sample along axis 0, with that around it."""
     count = len(lines)
-    around = (0.7 * frequency, 1.4 * frequency)
     bins = np.fft.rfftfreq(count)
-    beside = (bins >= around[0]) & (bins <= around[1]) & (np.abs(bins - frequency) > 3 / count)
+    beside = (bins >= 0.7 * frequency) & (bins <= 1.4 * frequency) & (np.abs(bins - frequency) > 3 / count)
     if frequency > 0.5 or beside.sum() < 5:
         return math.nan
-    position = np.linspace(-1, 1, count)
-    flat = lines - lines.mean(axis=0)
-    flat = flat - np.outer(position, position @ flat / (position @ position))
+    flat = signal.detrend(lines.astype(float), axis=0)
     amplitude = np.sqrt((np.abs(np.fft.rfft(flat * np.hanning(count)[:, None], axis=0)) ** 2).mean(axis=1))
     peak = amplitude[np.abs(bins - frequency) <= 1.5 / count].max()
     return float(peak / np.median(amplitude[beside]))

@@ -46,14 +46,6 @@ def total_stride(model: keras.Model) -> int:
     return round(model.input_shape[1] / side)
 
 
-def multiply_adds(graph: ov.Model) -> int:
-    """Count the multiply-add operations in the convolutions of a graph."""
-    convolutions = [node for node in graph.get_ops() if node.get_type_name() == "Convolution"]
-    return sum(
-        int(np.prod(node.output(0).shape)) * int(np.prod(node.input_value(1).shape[1:])) for node in convolutions
-    )
-
-
 def _pixels(shape: tuple[int, ...], dtype: type) -> tuple[ov.Node, Node]:
     """Make the input of a graph, and the channels-first picture in [0, 1] that it becomes."""
     parameter = op.parameter(list(shape), dtype)

@@ -95,8 +95,5 @@ def _blocks(starts: np.ndarray, step: int) -> list[np.ndarray]:
 def _patch(image: np.ndarray, corner: tuple[int, int], sides: list[int]) -> np.ndarray:
     """Cut a patch; black where it leaves the picture."""
     inside = image[corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]]
-    if inside.shape[:2] == tuple(sides):
-        return inside
-    patch = np.zeros((*sides, 3), image.dtype)
-    patch[: inside.shape[0], : inside.shape[1]] = inside
-    return patch
+    beyond = [(0, side - length) for side, length in zip(sides, inside.shape, strict=False)]
+    return np.pad(inside, [*beyond, (0, 0)])

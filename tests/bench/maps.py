@@ -81,9 +81,15 @@ def mapping() -> Iterator[Row]:
 
 def _arithmetic(graphs: list, windows: int) -> list[float]:
     """Floating-point operations of each graph per window."""
-    from enamel_lib.inference import keras_to_openvino
+    return [2 * multiply_adds(graph) / windows for graph in graphs]
 
-    return [2 * keras_to_openvino.multiply_adds(graph) / windows for graph in graphs]
+
+def multiply_adds(graph: Any) -> int:
+    """Multiply-add operations in the convolutions of an OpenVINO graph."""
+    convolutions = [node for node in graph.get_ops() if node.get_type_name() == "Convolution"]
+    return sum(
+        int(np.prod(node.output(0).shape)) * int(np.prod(node.input_value(1).shape[1:])) for node in convolutions
+    )
 
 
 def simulating() -> Iterator[Row]:

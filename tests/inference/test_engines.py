@@ -10,6 +10,7 @@ from enamel_lib.errors import EngineError, InputError
 from enamel_lib.indenter.network import build_indenter
 from enamel_lib.inference import base, hardness_map, keras_to_openvino, make_predictor, runtime
 from enamel_lib.inference.openvino import BLOCK, OpenVinoPredictor
+from tests.bench.maps import multiply_adds
 
 
 def settle(model, seed=0):
@@ -147,7 +148,7 @@ def test_a_split_network_is_the_same_network(small, picture):
     whole = keras_to_openvino.tile_graphs(small, 1, np.uint8)
     parts = keras_to_openvino.tile_graphs(small, 1, np.uint8, split=True)
     assert [len(whole), len(parts)] == [1, 2]
-    assert keras_to_openvino.multiply_adds(whole[0]) == sum(map(keras_to_openvino.multiply_adds, parts))
+    assert multiply_adds(whole[0]) == sum(map(multiply_adds, parts))
     assert list(parts[0].outputs[0].shape) == [1, 6, 44, 44]
     predictor = OpenVinoPredictor(small, 1, precision="float32")
     expected = predictor(picture[None, :44, :44])
@@ -184,9 +185,9 @@ def test_maps_of_both_engines_agree(small, picture):
 
 
 def test_sharing_saves_arithmetic(indenter):
-    tile = keras_to_openvino.multiply_adds(keras_to_openvino.tile_graphs(indenter, 1, np.uint8)[0])
+    tile = multiply_adds(keras_to_openvino.tile_graphs(indenter, 1, np.uint8)[0])
     shape, sides = (BLOCK,) * 2, (200 + 8 * (BLOCK - 1),) * 2
-    block = keras_to_openvino.multiply_adds(keras_to_openvino.block_graphs(indenter, shape, sides, np.uint8)[0])
+    block = multiply_adds(keras_to_openvino.block_graphs(indenter, shape, sides, np.uint8)[0])
     assert tile == 8_390_400_000
     assert tile * shape[0] * shape[1] > 5.5 * block
 
