@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "evolve",
         "generator",
         "maps",
+        "own",
     ],
     submod_attrs={
         "app": ["main"],

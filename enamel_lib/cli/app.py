@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from enamel_lib import paths
-from enamel_lib.cli import console, data, evolve, generator, maps
+from enamel_lib.cli import console, data, evolve, generator, maps, own
 from enamel_lib.errors import EnamelError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     help="The open virtual indenter: hardness of tooth enamel from its crystal-orientation map.",
 )
 
-for room in (data, maps, generator, evolve):
+for room in (data, maps, own, generator, evolve):
     app.add_typer(room.commands)
 
 

@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "augmentation",
         "curation",
+        "own",
+        "registration",
         "sheets",
         "simulated",
         "sources",

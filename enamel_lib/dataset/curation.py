@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib.dataset.simulated import LABELS_GPA
-from enamel_lib.dataset.sources import Source
+from enamel_lib.dataset.sources import Source, tiles_root
 from enamel_lib.errors import InputError, check_choice
 from enamel_lib.images import TILE, read_image
 
@@ -31,13 +31,14 @@ def united_table(sources: dict[str, Source], *, seed: int = 0) -> pd.DataFrame:
     Columns are those of `Source.table`, and `tile_id` (0, 1, ... in the order of sources and tiles; equal for repeats
     of one tile) and `label_stated` (GPa: the label before any draw). There are 22,730 rows for the published counts.
     """
-    tiles = pd.concat([sources[name].table for name in REPEATS], ignore_index=True)
+    tiles = pd.concat([sources[name].table for name in REPEATS if name in sources], ignore_index=True)
     tiles["tile_id"] = np.arange(len(tiles))
     tiles["label_stated"] = tiles["label"]
     table = tiles.loc[tiles.index.repeat(tiles["source"].map(REPEATS))].reset_index(drop=True)
     drawn = (table["source"] == "noisy").to_numpy()
     mean, sd = table.loc[drawn, "label"].to_numpy(), table.loc[drawn, "label_sd"].to_numpy()
-    table.loc[drawn, "label"] = _draw_within(mean, sd, np.random.default_rng(seed))
+    if drawn.any():
+        table.loc[drawn, "label"] = _draw_within(mean, sd, np.random.default_rng(seed))
     return table
 
 
@@ -207,7 +208,8 @@ def load_tiles(table: pd.DataFrame, root: Path | str) -> np.ndarray:
         raise InputError(
             "the table lacks some tiles, so that tile_id would not index the pictures; load before filtering"
         )
+    root = tiles_root(root)
     pictures = np.empty((len(tiles), TILE, TILE, 3), dtype=np.uint8)
     for picture, image in zip(pictures, tiles["image"], strict=True):
-        picture[:] = read_image(Path(root) / image)
+        picture[:] = read_image(root / image)
     return pictures

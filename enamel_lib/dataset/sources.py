@@ -5,6 +5,7 @@ noisy: crops of whole maps of which only mean and standard deviation are known (
 The layout, column by column, is described in data/README.md.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import paths
-from enamel_lib.dataset import tables
+from enamel_lib.dataset import own, tables
 from enamel_lib.dataset.simulated import (
     ACCURATE_CSV,
     ESTIMATED_CSV,
@@ -28,6 +29,7 @@ from enamel_lib.dataset.tables import Column
 from enamel_lib.errors import DataError, InputError
 from enamel_lib.images import TILE, read_image
 
+AUTHORS = (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)
 POSITIONS_CSV = "positions.csv"  # optional, the user's: where each tile lies in its map
 SIMULATED = paths.PROCESSED / "simulated"
 LABEL_LIMITS_GPA = (0.1, 10.0)  # beyond these a label is not in GPa: no mineralised tissue is as soft or as hard
@@ -73,12 +75,12 @@ class Source:
 
 
 def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Folder of the default data: `data/raw` if any of the authors' tables is there, else simulated sources.
+    """Folder of the default data: `data/raw` if own maps or the authors' tables are there, else simulated sources.
 
     The simulated sources are made if they are not there yet, which takes about a minute; `progress(done, total)`
     hears of every map.
     """
-    if any(tables.find(paths.RAW, name) for name in (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)):
+    if any(tables.find(paths.RAW, name) for name in (own.MAPS_CSV, *AUTHORS)):
         return paths.RAW
     if not (SIMULATED / MANIFEST).exists():
         try:
@@ -92,10 +94,14 @@ def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
 def load_sources(root: Path | str) -> dict[str, Source]:
     """Read and check the three sources under `root`: `{"accurate": ..., "estimated": ..., "noisy": ...}`.
 
-    Every image is opened and its checksums are verified, but its pixels are not kept: see `curation.load_tiles`. Raises
+    Of maps of one's own (`own.cut_tiles`) those that there are. Every image is read, but its pixels are not kept: see
+    `curation.load_tiles`. Raises
     DataError at the first table, line or image that does not fit the layout of data/README.md.
     """
-    root, said = Path(root), {name: [] for name in ("accurate", "estimated", "noisy")}
+    root = tiles_root(root)
+    if (root / own.TILES_CSV).is_file():
+        return _own_sources(root)
+    said = {name: [] for name in ("accurate", "estimated", "noisy")}
     read = {name: _labelled_images(root, name, said[name]) for name in ("accurate", "estimated")}
     read["noisy"] = _numbered_crops(root, said["noisy"])
     both = pd.concat(read.values(), ignore_index=True)
@@ -110,6 +116,23 @@ def load_sources(root: Path | str) -> dict[str, Source]:
     for source in placed.values():
         source.table["image"] = [files[image].relative_to(root).as_posix() for image in source.table["image"]]
     return placed
+
+
+def tiles_root(root: Path | str) -> Path:
+    """Folder of the tiles of `root`: itself, or that of the tiles cut from maps in their natural form."""
+    root = Path(root)
+    if not own.is_own(root):
+        return root
+    if both := [name for name in AUTHORS if tables.find(root, name)]:
+        raise DataError(f"{root / both[0]}: lies beside {own.MAPS_CSV}; keep one of the two layouts in a folder")
+    return own.cut_tiles(root)
+
+
+def _own_sources(root: Path) -> dict[str, Source]:
+    table = pd.read_csv(root / own.TILES_CSV, dtype={"map_id": str}).reindex(columns=COLUMNS)
+    table = table.astype(dict.fromkeys(["label_sd", *PLACE_AND_TRUTH], float))
+    note = "\n".join(json.loads((root / own.ABOUT).read_text(encoding="utf-8"))["said"])
+    return {name: Source(name, part.reset_index(drop=True), root, note) for name, part in table.groupby("source")}
 
 
 def is_simulated(root: Path | str) -> bool:

@@ -206,8 +206,6 @@ def _columns(path: Path, header: list[str], columns: Sequence[Column]) -> list[t
         places = exact or places
         if len(places) > 1:
             raise DataError(f"{path}: column {spec.name!r} is there twice in {names}; rename or remove one")
-        if not places and spec.needed:
-            raise DataError(f"{path}: column {spec.name!r} is missing from {names}; the first line names the columns")
         bare = [
             name
             for name in names
@@ -215,6 +213,8 @@ def _columns(path: Path, header: list[str], columns: Sequence[Column]) -> list[t
         ]
         if bare:
             raise DataError(f"{path}: column {bare[0]!r} states no unit; write {spec.name}, or {bare[0]} (nm)")
+        if not places and spec.needed:
+            raise DataError(f"{path}: column {spec.name!r} is missing from {names}; the first line names the columns")
         for place in places:
             unit = _parts(header[place])[1]
             if unit and unit not in KNOWN and spec.unit:
@@ -290,7 +290,7 @@ def _numbers(
     if spec.usual and spec.usual[0] <= middle <= spec.usual[1] and not _parts(header)[2]:
         raise DataError(
             f"{path}, {header!r}: values about {numbers.median():.2g} GPa are a tenth of enamel's "
-            f"({spec.usual[0]:g} to {spec.usual[1]:g}): labels a tenth too small (kgf, a lost digit)? If they are right, name the "
+            f"({spec.usual[0]:g} to {spec.usual[1]:g}): labels too small (kgf, a lost digit)? If right, name the "
             "column 'hardness (GPa)'"
         )
     return numbers

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "evaluation",
         "linear_probe",
         "network",
+        "own_map",
         "pretraining",
         "recipe",
         "run",

@@ -6,6 +6,7 @@ distribution").
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,21 +45,36 @@ def fit_dense_layer(
     features = pca.fit_transform(_features(weights, tiles[used], precision))
     rows = pd.DataFrame({"tile": tile, "label": rows["label"].to_numpy(), "weight": rows["weight"].to_numpy()})
     folds = list(GroupKFold(min(FOLDS, len(np.unique(groups)))).split(rows, groups=groups))
+    ridge, record = fit_ridge(features, rows, folds)
+    return replace(weights, **dense_layer(pca, ridge)), record
+
+
+def fit_ridge(
+    features: np.ndarray, rows: pd.DataFrame, folds: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[Ridge, dict[str, Any]]:
+    """Fit a ridge to `rows` (`tile`, an index into `features`, `label` and `weight`), its strength chosen by the folds.
+
+    Gives the record of `fit_dense_layer`, too.
+    """
     errors = np.array([[_left_out_mse(features, rows, *fold, strength) for fold in folds] for strength in STRENGTHS])
     left_out, standard_error = errors.mean(axis=1), errors.std(axis=1, ddof=1) / math.sqrt(len(folds))
     best = left_out.argmin()
     chosen = STRENGTHS[left_out <= left_out[best] + standard_error[best]].max()
     ridge = _ridge(features, rows, chosen)
-    kernel = pca.components_.T @ ridge.coef_
-    bias = ridge.intercept_ - pca.mean_ @ kernel
-    dense = {"kernel": kernel[:, None].astype(np.float32), "bias": np.array([bias], np.float32)}
-    return replace(weights, **dense), {
+    return ridge, {
         "strength": STRENGTHS.tolist(),
         "train_mse": [_mse(_ridge(features, rows, strength), features, rows) for strength in STRENGTHS],
         "left_out_mse": left_out.tolist(),
         "left_out_se": standard_error.tolist(),
         "chosen": float(chosen),
     }
+
+
+def dense_layer(pca: PCA, ridge: Ridge) -> dict[str, np.ndarray]:
+    """Give `kernel` and `bias` of the dense layer that does on features what a ridge does on their components."""
+    kernel = pca.components_.T @ ridge.coef_
+    bias = ridge.intercept_ - pca.mean_ @ kernel
+    return {"kernel": kernel[:, None].astype(np.float32), "bias": np.array([bias], np.float32)}
 
 
 def _left_out_mse(

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "filters",
         "generator",
         "maps",
+        "own_map",
         "saliency",
         "sanity_checks",
         "style",

@@ -1,0 +1,106 @@
+"""Maps and indents of one's own in their natural form: checked, cut at the training scale, audited."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from enamel_lib.dataset import curation, own, sources
+from enamel_lib.errors import DataError
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Three maps: one indented, one with mean and sd, one with an estimated mean; pixels of 0.12, 0.06 and 0.06 um."""
+    monkeypatch.setattr(own.paths, "PROCESSED", tmp_path / "processed")
+    raw = tmp_path / "raw"
+    (raw / "maps").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, shape in {"a.PNG": (300, 500, 3), "b.png": (450, 420, 3), "c.png": (210, 220, 3)}.items():
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(raw / "maps" / name)
+    (raw / "maps.csv").write_text(
+        "map;image;pixel size [nm];mean_gpa;sd_gpa;n_indents\na;a.png;120;;;\nb;b.png;60;4,1;0,3;25\nc;c.png;60;3,5;;\n"
+    )
+    x, y = rng.uniform(8, 50, 80), rng.uniform(8, 28, 80)
+    table = pd.DataFrame({"map": "a", "X (µm)": x, "Y (µm)": y, "H (MPa)": rng.uniform(3000, 5000, 80)})
+    table.loc[0, ["X (µm)", "Y (µm)"]] = 2.0, 20.0
+    table.round(3).to_csv(raw / "indents.CSV", index=False)
+    return raw
+
+
+def test_the_three_sources_in_their_natural_form(root):
+    loaded = sources.load_sources(root)
+    assert {name: len(source.table) for name, source in loaded.items()} == {
+        "accurate": 79,
+        "estimated": 1,
+        "noisy": 9,
+    }
+    note = loaded["accurate"].note
+    assert "semicolons" in note
+    assert "a: 0.12 um per pixel, resampled 2-fold to 0.06" in note
+    assert "a: 1 indents too near the edge" in note
+    assert "b: 0.06" not in note
+    noisy = loaded["noisy"].table
+    assert set(zip(noisy.map_id, noisy.label, noisy.label_sd, strict=True)) == {("b", 4.1, 0.3)}
+    assert loaded["estimated"].table.label.tolist() == [3.5]
+
+
+def test_a_tile_shows_the_place_of_its_indent(root):
+    given = pd.read_csv(root / "indents.CSV").iloc[5]
+    row = sources.load_sources(root)["accurate"].table.iloc[4]
+    assert row.label == pytest.approx(given["H (MPa)"] / 1000)
+    centre = np.array([row.row, row.col]) + 100
+    np.testing.assert_allclose(centre * 0.06, [given["Y (µm)"], given["X (µm)"]], atol=0.031)
+    tile = curation.load_tiles(curation.united_table(sources.load_sources(root)), root)[4]
+    whole = own.at_training_scale(np.asarray(Image.open(root / "maps/a.PNG")), 0.12)[0]
+    np.testing.assert_array_equal(tile, whole[int(row.row) :, int(row.col) :][:200, :200])
+
+
+def test_one_indented_map_is_enough_and_the_audit_sees_overlap(root):
+    (root / "maps.csv").write_text("map,image,pixel_size_um\na,a.png,0.12\n")
+    loaded = sources.load_sources(root)
+    assert list(loaded) == ["accurate"]
+    united = curation.united_table(loaded)
+    audited = curation.leakage_audit(curation.split(united, "audited"))
+    assert audited.loc["overall", "seen"] == 0
+    assert curation.leakage_audit(curation.split(united, "paper")).loc["overall", "seen_share"] > 0.9
+
+
+def test_tiles_are_cut_once_and_anew_when_something_changed(root):
+    first = own.cut_tiles(root)
+    assert own.cut_tiles(root) == first
+    (root / "indents.CSV").write_text("map,col,row,hardness_gpa\na,250,150,4.2\n")
+    assert own.cut_tiles(root) != first
+    assert sorted(path.name[:4] for path in first.parent.iterdir()) == ["own-", "own-"]
+
+
+MAP = "map,image,pixel_size_um\na,a.png,0.12\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("maps.csv", "map,image\na,a.png\n", "'pixel_size_um' is missing"),
+        ("maps.csv", "map,image,pixel size\na,a.png,60\n", "states no unit"),
+        ("maps.csv", "map,image,pixel_size_um\na,a.png,250\n", "line 2.*0.001 to 100 um"),
+        ("maps.csv", MAP + "A,b.png,0.06\n", "there twice"),
+        ("maps.csv", MAP.replace("a.png", "z.png"), "line 2: no picture"),
+        ("maps.csv", MAP.replace("a.png", "../a.png"), "leaves the data folder"),
+        ("maps.csv", MAP.replace("0.12", "0.02"), "smaller than a window"),
+        ("maps.csv", "map,image,pixel_size_um,sd_gpa\na,a.png,0.12,0.3\n", "without a mean"),
+        ("indents.CSV", "map,x_um,y_um,hardness_gpa\nz,10,10,4\n", "'z' is not in maps.csv"),
+        ("indents.CSV", "x_um,y_um,hardness_gpa\n10,10,4\n", "name no map"),
+        ("indents.CSV", "map,x_um,hardness_gpa\na,10,4\n", "says not where"),
+        ("indents.CSV", "map,x_um,y_um,hardness_gpa\na,10,10,4\na,70,10,4\n", "line 3: .* outside the picture"),
+        ("indents.CSV", "map,x_um,y_um,hardness_gpa\na,10,-3,4\n", "line 2: .* outside the picture"),
+        ("indents.CSV", "map,x_um,y_um,hardness_gpa\na,1,1,4\n", "no indent lies"),
+        ("indents.CSV", "map,x_um,y_um,hardness_gpa\na,10,10,0.4\n", "a tenth of enamel's"),
+        ("testdatakey_0425.csv", "sample,hardness,image_location\n", "keep one of the two layouts"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_file_line_and_remedy(root, file, text, message):
+    (root / file).write_text(text)
+    with pytest.raises(DataError, match=message) as error:
+        sources.load_sources(root)
+    assert "\n" not in str(error.value)
+    assert not list(root.parent.glob("processed/.partial-*"))
