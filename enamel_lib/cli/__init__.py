@@ -8,17 +8,6 @@ import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=[
-        "app",
-        "console",
-        "data",
-        "doctor",
-        "evolve",
-        "generator",
-        "maps",
-        "own",
-    ],
-    submod_attrs={
-        "app": ["main"],
-    },
+    submodules=["app", "console", "data", "doctor", "evolve", "generator", "maps", "own"],
+    submod_attrs={"app": ["main"]},
 )

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.progress import Progress
 
+Drawing = Annotated[
+    str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
+]
+Indenter = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
@@ -33,18 +37,7 @@ def refuse_overwriting(*targets: Path, force: bool) -> None:
 
 
 def read_picture(path: Path, scale: float) -> "np.ndarray":
-    """Read a picture, scale it, and check that one window fits.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(H, W, 3)` uint8.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is too small.
-    """
+    """Read a picture, `(H, W, 3)` uint8, scale it, and check that one window fits."""
     from enamel_lib import images
 
     picture = images.read_image(path)

@@ -24,11 +24,9 @@ def evolve(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Stop once the whole population is nearer to the target, GPa.")
     ] = 0.0,
-    generator: Annotated[
-        str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
-    ] = "default",
+    generator: console.Drawing = "default",
     engine: Annotated[Engine, typer.Option(help="What draws; tf1 is TensorFlow 1.14, for snapshots.")] = Engine.auto,
-    model: Annotated[str, typer.Option("--model", help="Indenter: name, or path of a .keras file.")] = "default",
+    model: console.Indenter = "default",
     seed: console.Seed = 0,
     resume: console.Resume = False,
     force: console.Force = False,

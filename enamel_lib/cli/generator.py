@@ -58,9 +58,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
-    model: Annotated[
-        str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
-    ] = "default",
+    model: console.Drawing = "default",
     seed: console.Seed = 0,
     force: console.Force = False,
 ) -> None:

@@ -14,14 +14,13 @@ commands = typer.Typer()
 
 Computing = Annotated[Engine, typer.Option("--engine", help="What computes the network.")]
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
-Weights = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
 
 
 @commands.command()
 def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures of at least 200 x 200 px.")],
     scale: Scale = 1.0,
-    model: Weights = "default",
+    model: console.Indenter = "default",
     engine: Computing = Engine.auto,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -50,7 +49,7 @@ def map_(
     out: Annotated[Path, typer.Option(help="Folder for the .npy, .csv, .png and .json.")],
     scale: Scale = 1.0,
     stride: Annotated[int, typer.Option(min=1, help="Pixels between windows.")] = 1,
-    model: Weights = "default",
+    model: console.Indenter = "default",
     engine: Computing = Engine.auto,
     pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
     force: console.Force = False,

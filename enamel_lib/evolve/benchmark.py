@@ -50,7 +50,7 @@ def compare(
     networks: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, list[SearchResult]]:
-    """Search for every target with every seed by every method, and keep what is found in a file.
+    """Search for every target with every seed by every method, keep what is found in a file, and give it as `load`.
 
     Parameters
     ----------
@@ -60,27 +60,18 @@ def compare(
     gradient
         For searches that see inside the networks (`judges.error_gradient`).
     evaluations
-        Of each search.
-    tolerance
-        A search that is nearer to its target than this ends early, GPa.
+        Of each search; one that is nearer to its target than the `tolerance`, GPa, ends early.
     networks
         What tells the generator and the indenter from others, for the file.
-    methods
-        Of `METHODS`.
     progress
         Called with the seeds done and to be done.
-
-    Returns
-    -------
-    dict
-        As `load` gives it.
 
     Raises
     ------
     ModelError
         If the file is damaged, or of other settings.
     InputError
-        If a method is unknown.
+        If a method is not in `METHODS`.
     """
     for method in methods:
         check_choice("method", method, METHODS)
@@ -133,10 +124,7 @@ def shipped_networks() -> dict[str, str]:
 def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
     """Method -> what its searches found, by seed and target; and the settings of the contest that `path` holds.
 
-    Raises
-    ------
-    ModelError
-        If the file is missing or damaged.
+    A `ModelError` says that the file is missing or damaged.
     """
     if not path.is_file():
         raise ModelError(f"no searches in {path}; make them with `enamel contest --out {path}`, or restore the file")
@@ -150,20 +138,11 @@ def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
 def scores(found: Mapping[str, Sequence[SearchResult]], generate: search.Generate, known: np.ndarray) -> pd.DataFrame:
     """One row per method: how near the targets, how different, how new, and what the law says.
 
-    Parameters
-    ----------
-    found
-        From `compare`.
-    known
-        `(M, H, W, 3)` uint8, the pictures the generator learnt from.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share that reached it), `low`
-        and `high` (its 95 % interval by Wilson, as if all searches were equally hard), `evaluations` (mean spent),
-        `diversity` (`judges.diversity`), `novelty` (mean distance of the nearest known picture, same measure),
-        `law` (GPa that the law's hardness rises per GPa asked for; 1 would be obedience).
+    `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share that reached it), `low` and
+    `high` (its 95 % interval by Wilson, as if all searches were equally hard), `evaluations` (mean spent), `diversity`
+    (`judges.diversity`), `novelty` (mean distance of the nearest of the `known` pictures `(M, H, W, 3)` uint8 that the
+    generator learnt from, same measure), `law` (GPa that the law's hardness rises per GPa asked for; 1 would be
+    obedience).
     """
     rows = {}
     for method, each in found.items():
@@ -195,13 +174,10 @@ def progress(found: Mapping[str, Sequence[SearchResult]]) -> dict[str, np.ndarra
 
 
 def by_target(each: Sequence[SearchResult]) -> pd.DataFrame:
-    """How the searches of one method fared, target by target, in GPa.
+    """How the searches of one method fared, in rows by target.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `success` (share that reached the target), `error` (mean distance of the best), `worst` (the largest),
-        `evaluations` (median spent), in rows by target.
+    `success` (share that reached the target), `error` (mean distance of the best, GPa), `worst` (the largest),
+    `evaluations` (median spent).
     """
     rows = [(one.target, one.errors[-1], len(one.hardness)) for one in each]
     groups = pd.DataFrame(rows, columns=["target", "error", "spent"]).groupby("target")
@@ -224,11 +200,8 @@ def success_by_target(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFra
 def against_chance(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFrame:
     """Which methods find faster than codes at random, target by target and seed by seed.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `saved` (mean number of evaluations spent fewer than by codes at random) and `p` (Wilcoxon signed-rank test),
-        in rows by method.
+    In rows by method: `saved` (mean number of evaluations spent fewer than by codes at random) and `p` (Wilcoxon
+    signed-rank test).
     """
     spent = pd.DataFrame({method: [len(one.hardness) for one in each] for method, each in found.items()})
     others = spent.drop(columns="random")

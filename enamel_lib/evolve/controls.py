@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from skimage import color
+from skimage import color, util
 
 from enamel_lib import pic
 from enamel_lib.errors import InputError
@@ -40,17 +40,13 @@ def scrambled(image: np.ndarray, *, seed: int) -> np.ndarray:
 def block_shuffled(image: np.ndarray, *, seed: int, block: int = 25) -> np.ndarray:
     """Square blocks of `block` px in random order: texture within them stays, arrangement goes.
 
-    Raises
-    ------
-    InputError
-        If the sides are no multiples of the block.
+    The sides must be multiples of the block, else it is an `InputError`.
     """
     if image.shape[0] % block or image.shape[1] % block:
         raise InputError(f"a picture of {image.shape[1]} x {image.shape[0]} px has no whole blocks of {block} px")
-    rows, cols = image.shape[0] // block, image.shape[1] // block
-    blocks = image.reshape(rows, block, cols, block, 3).swapaxes(1, 2).reshape(-1, block, block, 3)
-    shuffled = blocks[np.random.default_rng(seed).permutation(len(blocks))]
-    return shuffled.reshape(rows, cols, block, block, 3).swapaxes(1, 2).reshape(image.shape)
+    grid = util.view_as_blocks(image, (block, block, 3))
+    shuffled = np.random.default_rng(seed).permutation(grid.reshape(-1, block, block, 3))
+    return util.montage(shuffled, grid_shape=grid.shape[:2], channel_axis=-1)
 
 
 def phase_randomized(image: np.ndarray, *, seed: int) -> np.ndarray:
@@ -82,10 +78,7 @@ RANDOM = {
 def draws(pictures: np.ndarray, count: int, *, seed: int) -> dict[str, np.ndarray]:
     """What each control makes of pictures `(N, H, W, 3)`, and as "evolved" the pictures themselves.
 
-    Returns
-    -------
-    dict
-        Control -> `(N, n, H, W, 3)` uint8; n is `count` where chance plays a part, else 1.
+    Control -> `(N, n, H, W, 3)` uint8; n is `count` where chance plays a part, else 1.
     """
     made = {"evolved": pictures[:, None]}
     made |= {name: np.stack([make(picture)[None] for picture in pictures]) for name, make in FIXED.items()}
@@ -98,10 +91,7 @@ def draws(pictures: np.ndarray, count: int, *, seed: int) -> dict[str, np.ndarra
 def readings(made: Mapping[str, np.ndarray], targets: Sequence[float], evaluate: search.Evaluate) -> pd.DataFrame:
     """Readings of all `draws` from designs of these targets.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `control` and `target` (GPa), hardness by the `network` and by the `law` (GPa), `misorientation` (degrees).
+    `control` and `target` (GPa), hardness by the `network` and by the `law` (GPa), `misorientation` (degrees).
     """
     tables = []
     for name, each in made.items():
@@ -121,16 +111,8 @@ def summary(readings: pd.DataFrame) -> pd.DataFrame:
 def scores(hardness: pd.DataFrame) -> pd.DataFrame:
     """How far controls are from the targets of their designs, and what is left of the order of these.
 
-    Parameters
-    ----------
-    hardness
-        Targets x controls, GPa.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `distance` (mean, from the target, GPa) and `slope` (of hardness on target: 1 for the designs, 0 for a control
-        that has forgotten its design), by control.
+    Of hardness, targets x controls, GPa: `distance` (mean, from the target, GPa) and `slope` (of hardness on target: 1
+    for the designs, 0 for a control that has forgotten its design), by control.
     """
     distance = hardness.sub(hardness.index, axis=0).abs().mean()
     return pd.DataFrame({"distance": distance, "slope": np.polyfit(hardness.index, hardness, 1)[0]})
@@ -148,17 +130,12 @@ def change(readings: pd.DataFrame) -> pd.DataFrame:
 def left_over(change: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Mean changes by control, and what the network changes beyond the law.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `misorientation`, `network`, `law`, `left over`, and the 95 % interval of this, `low` to `high`, from 2,000
-        resamples of whole designs.
+    `misorientation`, `network`, `law`, `left over`, and the 95 % interval of this, `low` to `high`, from 2,000
+    resamples of whole designs.
     """
     change = change.assign(**{"left over": change["network"] - change["law"]})
     means = change.groupby(["control", "target"], sort=False).mean()
-    count, found = change["target"].nunique(), {}
-    pick = np.random.default_rng(seed).integers(count, size=(2000, count))
-    for name, each in means.groupby(level="control", sort=False):
-        low, high = np.quantile(each["left over"].to_numpy()[pick].mean(axis=1), [0.025, 0.975])
-        found[name] = each.mean().to_dict() | {"low": low, "high": high}
-    return pd.DataFrame(found).T
+    left = means["left over"].unstack("control", sort=False).to_numpy()
+    pick = np.random.default_rng(seed).integers(len(left), size=(2000, len(left)))
+    low, high = np.quantile(left[pick].mean(axis=1), [0.025, 0.975], axis=0)
+    return means.groupby("control", sort=False).mean().assign(low=low, high=high).rename_axis(None)

@@ -36,7 +36,7 @@ def design(
     Parameters
     ----------
     target
-        GPa.
+        GPa; out of the generator's reach it is an `InputError`.
     evaluate
         From `judges.evaluator`.
     about
@@ -50,11 +50,6 @@ def design(
     -------
     dict
         The facts as they are written, among them `hardness_gpa`, `generations`, `evaluations` and the `code`.
-
-    Raises
-    ------
-    InputError
-        If the target is out of the generator's reach.
     """
     if not (out / CHECKPOINT).exists():
         _check_reach(target, generator, evaluate, tell)

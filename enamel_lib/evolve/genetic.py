@@ -29,12 +29,10 @@ TRACE = ("hardness", "operators", "born")
 
 @dataclass(frozen=True)
 class History:
-    """What happened in one evolution.
+    """What happened in one evolution towards a `target`, GPa, in G generations.
 
     Attributes
     ----------
-    target
-        GPa.
     hardness
         `(G + 1, 10)` GPa of the survivors, first of the starting population.
     operators
@@ -100,27 +98,14 @@ def finals(histories: Sequence[History]) -> "pd.DataFrame":
     """Final designs by target: `hardness` and `error` (GPa), `generations`, `evaluations`."""
     import pandas as pd
 
-    table = pd.DataFrame(
-        {
-            "hardness": [each.best_hardness for each in histories],
-            "error": [abs(each.best_hardness - each.target) for each in histories],
-            "generations": [each.generations for each in histories],
-            "evaluations": [each.evaluations for each in histories],
-        }
-    )
-    return table.set_index(pd.Index([each.target for each in histories], name="target (GPa)"))
+    rows = [(each.target, each.best_hardness, each.generations, each.evaluations) for each in histories]
+    table = pd.DataFrame(rows, columns=["target (GPa)", "hardness", "generations", "evaluations"])
+    table.insert(2, "error", (table["hardness"] - table["target (GPa)"]).abs())
+    return table.set_index("target (GPa)")
 
 
 class GeneticAlgorithm(search.Search):
-    """One population on its way to one target.
-
-    Parameters
-    ----------
-    protocol
-        A key of `protocols.PROTOCOLS`.
-    settings
-        Those of `search.Search`.
-    """
+    """One population on its way to one target, by a protocol of `protocols.PROTOCOLS`."""
 
     def __init__(self, latent_dim: int, target: float, *, protocol: str = "audited", **settings: Any) -> None:
         check_choice("protocol", protocol, PROTOCOLS)
@@ -216,7 +201,7 @@ def evolve(
     evaluate
         Pictures to hardness `(N,)`, GPa.
     target
-        GPa; several are evolved side by side, each a population of its own, in one batch.
+        GPa; several are evolved side by side, each a population of its own, in one batch, and have a history each.
     protocol
         A key of `protocols.PROTOCOLS`.
     generations
@@ -229,11 +214,6 @@ def evolve(
         A file written after every generation; if it is there, the search goes on from it, with the same outcome.
     progress
         Called with generations done and to be done.
-
-    Returns
-    -------
-    History or list of History
-        One for each target.
 
     Raises
     ------

@@ -35,20 +35,11 @@ def evaluator(predictor: "Predictor") -> search.Evaluate:
 
 
 def law_hardness(pictures: np.ndarray) -> np.ndarray:
-    """Hardness that the simulator's law gives to orientations as they are read off pictures.
+    """Hardness that the simulator's law gives to orientations as they are read off pictures, `(N,)` GPa, means.
 
-    All crystals count as rod heads at half depth; both signs of the off-plane angle are averaged. Pictures that the
-    generator smoothed show less misorientation than the enamel it learnt from, so compare like with like.
-
-    Parameters
-    ----------
-    pictures
-        `(N, H, W, 3)` uint8, each 12 um wide.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N,)` GPa, means over the pictures.
+    Pictures are `(N, H, W, 3)` uint8, each 12 um wide. All crystals count as rod heads at half depth; both signs of the
+    off-plane angle are averaged. Pictures that the generator smoothed show less misorientation than the enamel it
+    learnt from, so compare like with like.
     """
     found = []
     for tile in images.resize_all(pictures):
@@ -87,13 +78,10 @@ def diversity(pictures: np.ndarray) -> float:
 
 
 def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 0) -> "pd.DataFrame":
-    """What each operator does to the picture under each protocol.
+    """What each operator does to the picture under each protocol, operators by protocols.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Operators by protocols: mean difference of colours, of 255, between a newcomer and the most similar one among
-        members and earlier newcomers, the smallest of three trials. Below `COPY` it is a copy, but for rounding.
+    It is the mean difference of colours, of 255, between a newcomer and the most similar one among members and earlier
+    newcomers, the smallest of three trials. Below `COPY` it is a copy, but for rounding.
     """
     import pandas as pd
 
@@ -126,12 +114,8 @@ def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: i
 def error_gradient(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> search.Gradient:
     """Gradient of the distance from a target with respect to the code, through generator and indenter.
 
-    Parameters
-    ----------
-    network
-        Codes `(N, latent_dim)` to pictures `(N, H, W, 3)`, -1 to 1.
-    indenter
-        Tiles `(N, 200, 200, 3)` in 0 to 1 to `(N, 1)` GPa.
+    `network` takes codes to pictures `(N, H, W, 3)`, -1 to 1, and `indenter` tiles `(N, 200, 200, 3)` in 0 to 1 to `(N,
+    1)` GPa.
     """
     import keras
 

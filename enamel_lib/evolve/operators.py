@@ -12,17 +12,11 @@ NEWCOMERS = len(OPERATORS) - 1  # of each generation, in this order
 
 
 def mutated(code: np.ndarray, convergence: float, rng: np.random.Generator, *, genes: int) -> np.ndarray:
-    """A code with random numbers added to its genes.
+    """A code `(latent_dim,)` with random numbers added to its genes.
 
-    Parameters
-    ----------
-    code
-        `(latent_dim,)`.
-    convergence
-        Difference of best and worst fitness, GPa; chance and size of mutation are inverse to it, with the constants of
-        the released code. Once it falls below 1 every gene mutates, and soon nothing is left of the parent (D19).
-    genes
-        That mutate on their own: all, or 1, whose number is added to all the others too.
+    Chance and size of mutation are inverse to the `convergence`, the difference of best and worst fitness, GPa, with
+    the constants of the released code. Once it falls below 1 every gene mutates, and soon nothing is left of the parent
+    (D19). So many `genes` mutate on their own: all, or 1, whose number is added to all the others too.
     """
     chance, size = 1 / convergence, abs(rng.normal(2, 1)) / convergence
     where = rng.random(genes) < chance

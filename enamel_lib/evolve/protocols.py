@@ -27,12 +27,9 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def newcomers(self, codes: np.ndarray, errors: np.ndarray, generation: int, rng: np.random.Generator) -> np.ndarray:
-        """Newcomers of a generation, counted from 1, `(5, latent_dim)` in the order of `OPERATORS[1:]`.
+        """Newcomers of a generation, counted from 1, of a population `codes` `(n, latent_dim)`.
 
-        Parameters
-        ----------
-        codes
-            `(n, latent_dim)`, the population.
+        They are `(5, latent_dim)`, in the order of `OPERATORS[1:]`.
         """
 
     def survivors(self, errors: np.ndarray, rng: np.random.Generator) -> np.ndarray:

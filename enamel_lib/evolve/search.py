@@ -25,16 +25,10 @@ RULES = 1  # kept in files of searches; to be raised where a seed gives other co
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What one search found.
+    """What one search for a `target`, GPa, found.
 
-    Attributes
-    ----------
-    target
-        GPa.
-    hardness
-        `(n,)` GPa, of all codes tried, in order.
-    best_code
-        `(latent_dim,)`, the one nearest to the target.
+    `hardness` `(n,)`, GPa, is of all codes tried, in order, and `best_code` `(latent_dim,)` the one nearest to the
+    target.
     """
 
     target: float
@@ -65,10 +59,8 @@ class Search(abc.ABC):
 
     Attributes
     ----------
-    hardness
-        Of all codes tried, in order, GPa.
-    best_code
-        `(latent_dim,)`, the one nearest to the target.
+    hardness, best_code
+        As in `SearchResult`.
     """
 
     def __init__(

@@ -28,19 +28,9 @@ class ImageGenerator(ABC):
     w_avg: np.ndarray
 
     def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
-        """Draw images of latent codes.
+        """Draw images `(N, resolution, resolution, 3)` uint8 of latent codes `(N, latent_dim)`, directions only.
 
-        Parameters
-        ----------
-        z
-            `(N, latent_dim)`; only its direction matters.
-        psi
-            Share of the styles' distance from their centre to keep.
-
-        Returns
-        -------
-        numpy.ndarray
-            `(N, resolution, resolution, 3)` uint8.
+        `psi` is the share of the styles' distance from their centre to keep.
         """
         return images.to_uint8(self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z) - self.w_avg)))
 

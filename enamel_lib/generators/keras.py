@@ -15,19 +15,14 @@ from enamel_lib.stylegan2 import Generator, import_snapshot
 
 
 class NetworkGenerator(ImageGenerator):
-    """A generator of this library behind an engine.
-
-    Parameters
-    ----------
-    source
-        The Keras network, or the path of its file (`load_network`).
+    """A generator of this library behind an engine, from the Keras network or the path of its file (`load_network`).
 
     Attributes
     ----------
     network
         The Keras network itself, for gradients.
     engine, precision
-        "keras" or "openvino"; "float32", or "bfloat16" in which the largest layers compute.
+        A name of `loading.ENGINES`; "float32", or "bfloat16" in which the largest layers compute.
     """
 
     engine: str
@@ -90,24 +85,8 @@ def load_network(path: str | os.PathLike) -> Generator:
 def save_generator(network: Generator, path: str | os.PathLike, *, card: dict[str, Any]) -> Path:
     """Write a generator in float16, which halves the file and changes images by less than a step of 1/255.
 
-    Parameters
-    ----------
-    network
-        The generator; of a training run, its moving average.
-    path
-        Ends in `.keras`; the model card goes beside it, ending in `.json`.
-    card
-        What to say about it: recipe, data, metrics. Name, sizes and SHA-256 are added.
-
-    Returns
-    -------
-    pathlib.Path
-        Of the `.keras` file.
-
-    Raises
-    ------
-    InputError
-        If the path does not end in `.keras`.
+    The path ends in `.keras` (else an `InputError`); beside it goes the model card, ending in `.json`: name, `card`,
+    sizes and SHA-256.
     """
     path = Path(path)
     if path.suffix != ".keras":

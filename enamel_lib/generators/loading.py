@@ -29,13 +29,7 @@ def load_generator(name: str | os.PathLike = "default", *, engine: str = "auto")
     name
         "default", the name of a file in `data/models`, the path of a `.keras` file, or of a snapshot `.pkl`.
     engine
-        "keras"; "openvino"; "auto", which is OpenVINO where it can be used; or "tf1" for a snapshot in NVIDIA's own
-        TensorFlow 1.14 (`tf1.client`).
-
-    Returns
-    -------
-    ImageGenerator
-        With `latent_dim`, `resolution`, `generate`, `mapping` and `synthesis`.
+        "keras"; "openvino"; "auto", which is OpenVINO where it can be used; or "tf1", TensorFlow 1.14 (`tf1.client`).
 
     Raises
     ------

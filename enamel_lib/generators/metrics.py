@@ -27,15 +27,7 @@ THUMBNAIL_SIDE = 16  # px, at which pictures are searched for copies
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures of one kind, and what is measured of them.
-
-    Attributes
-    ----------
-    pictures
-        `(N, R, R, 3)` uint8.
-    features
-        `(N, F)` from `indenter.penultimate_features`.
-    """
+    """Pictures `(N, R, R, 3)` uint8, their `indenter.penultimate_features` `(N, F)`, and what is measured of them."""
 
     pictures: np.ndarray
     features: np.ndarray
@@ -85,14 +77,10 @@ def describe(pictures: np.ndarray, model: "keras.Model") -> Sample:
 def compare(made: Sample, real: Sample) -> dict[str, float]:
     """Measure how far a sample is from a real one.
 
-    Returns
-    -------
-    dict
-        `director correlation`: largest difference of the two-point correlation at any lag; `orientation` (degrees):
-        `orientation_distance`; `spectrum`: total variation of the radial spectra; `misorientation` and `rod size`:
-        Kolmogorov-Smirnov distance of the distributions of the angle between neighbouring pixels and of rod pitches;
-        `mmd`: `mmd` of the features; `precision` and `recall` of the features. All are 0 for the same distribution,
-        but the last two are 1.
+    `director correlation`: largest difference of the two-point correlation at any lag; `orientation` (degrees):
+    `orientation_distance`; `spectrum`: total variation of the radial spectra; `misorientation` and `rod size`:
+    Kolmogorov-Smirnov distance of the distributions of the angle between neighbouring pixels and of rod pitches; `mmd`,
+    `precision` and `recall` of the features. All are 0 for the same distribution, but the last two are 1.
     """
     pitches = [[p for p in map(microstructure.rod_pitch, x.pictures) if np.isfinite(p)] for x in (made, real)]
     precision, recall = precision_recall(made.features, real.features)
@@ -109,13 +97,10 @@ def compare(made: Sample, real: Sample) -> dict[str, float]:
 
 
 def curves(samples: Mapping[str, Sample], pixel_size_um: float) -> "pd.DataFrame":
-    """What `compare` compares, to be drawn.
+    """What `compare` compares, to be drawn: `sample`, `measure`, `x` and `y`.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `sample`, `measure` ("correlation" of c-axes against um, "spectrum" against cycles per um, "misorientation" of
-        neighbours, cumulative, against degrees), `x` and `y`.
+    Measures are the "correlation" of c-axes against um, the "spectrum" against cycles per um, and the "misorientation"
+    of neighbours, cumulative, against degrees.
     """
     import pandas as pd
 
@@ -134,18 +119,9 @@ def curves(samples: Mapping[str, Sample], pixel_size_um: float) -> "pd.DataFrame
 def truncation(samples: Mapping[float, Sample], real: Sample, hardness: Mapping[float, np.ndarray]) -> "pd.DataFrame":
     """Measures of pictures against truncation, with 95 % intervals from drawing the pictures anew.
 
-    Parameters
-    ----------
-    samples, hardness
-        psi -> pictures, and their predicted hardness, `(N,)` GPa.
-    real
-        What precision is taken against.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `measure` ("precision", "spread" or "hardness sd"), `psi`, `value`, `low` and `high`. Spread is the root mean
-        square distance of features from their mean.
+    `samples` and `hardness` are pictures and their predicted hardness, `(N,)` GPa, by psi. Columns are `measure`
+    ("precision" against `real`, "spread", the root mean square distance of features from their mean, or "hardness sd"),
+    `psi`, `value`, `low` and `high`.
     """
     import pandas as pd
 
@@ -226,8 +202,7 @@ def nearest(made: np.ndarray, real: np.ndarray, *, apart: np.ndarray | None = No
     Returns
     -------
     index, distance
-        `(N,)` each: place in `real`; root mean square difference of colours, 0 to 255, infinite where all are left
-        out.
+        `(N,)` each: place in `real`; root mean square difference of colours, 0 to 255, infinite where all are left out.
     """
     queries, small = thumbnails(made), thumbnails(real).reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)
     swapped = small[..., [0, 2, 1]]  # as the orientation-true augmentation shows mirrored pictures

@@ -8,12 +8,7 @@ import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=[
-        "pictures",
-        "recipe",
-        "to_openvino",
-        "training",
-    ],
+    submodules=["pictures", "recipe", "to_openvino", "training"],
     submod_attrs={
         "discriminator": ["Discriminator", "build_discriminator"],
         "generator": ["Generator", "build_generator"],

@@ -32,23 +32,16 @@ def gradient(function: Callable[[Any], Any], x: Any) -> Any:
 def make_step(
     loss: Loss, optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], fixed: Sequence = ()
 ) -> Step:
-    """Compile one step of an optimizer down a loss.
+    """Compile one step of an optimizer down a loss: it takes what the loss takes, and gives what the loss reports.
 
     Parameters
     ----------
-    loss
-        Arrays -> `(value, report)`.
     optimizer
         Built for `variables`; several steps may share one.
     variables
         What the step changes.
     fixed
         What else the loss reads and something else may change between the steps.
-
-    Returns
-    -------
-    callable
-        Takes the arguments of `loss`, changes the variables and gives the report.
 
     Raises
     ------

@@ -15,12 +15,9 @@ from enamel_lib.stylegan2.generator import RESAMPLE_FILTER, Network
 
 @keras.saving.register_keras_serializable("enamel")
 class Discriminator(Network):
-    """From images to scores, with fresh weights; parameters and errors as for `Generator`, but for `group`.
+    """From images to scores, with fresh weights; parameters as for `Generator`.
 
-    Parameters
-    ----------
-    group
-        Images whose spread is compared; batches must be multiples of it, or smaller.
+    `group` is how many images are compared in their spread; batches must be multiples of it, or smaller.
     """
 
     def __init__(
@@ -63,19 +60,9 @@ class Discriminator(Network):
         self.built = True
 
     def call(self, images: Any, labels: Any = None) -> keras.KerasTensor:
-        """Score images.
+        """Score images `(N, resolution, resolution, 3)`, about in [-1, 1]: `(N, 1)`, high for real ones.
 
-        Parameters
-        ----------
-        images
-            `(N, resolution, resolution, 3)`, about in [-1, 1].
-        labels
-            `(N, labels)`, where the network has them.
-
-        Returns
-        -------
-        tensor
-            `(N, 1)`, high for real images.
+        `labels` are `(N, labels)`, where the network has them.
         """
         if (labels is None) != (not self.options["labels"]):
             raise InputError(

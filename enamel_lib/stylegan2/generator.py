@@ -18,13 +18,7 @@ MAPPING_RATE = 0.01  # learning rate of the mapping network relative to the othe
 
 
 class Network(keras.Model):
-    """What generator and discriminator have in common: a model that remembers what it was built with.
-
-    Attributes
-    ----------
-    options
-        Arguments of the class, but for dtype and seed.
-    """
+    """What generator and discriminator have in common: a model that remembers the `options` it was built with."""
 
     def __init__(self, dtype: str | None, **options: Any) -> None:
         resolution = options["resolution"]
@@ -55,13 +49,11 @@ class Generator(Network):
     Parameters
     ----------
     resolution
-        Side of the images, px: a power of two, 8 or more.
+        Side of the images, px: a power of two, 8 or more (else an `InputError`).
     fmap_base, fmap_max
         A layer at `r` px has `min(2 * fmap_base / r, fmap_max)` channels.
-    latent_dim, style_dim
-        Lengths of z and of w.
-    labels
-        Length of the one-hot labels; 0 without.
+    latent_dim, style_dim, labels
+        Lengths of z, of w and of the one-hot labels; without labels 0.
     mapping_layers, mapping_dim
         Layers between z and w, and their width (that of w if None).
     resample_filter
@@ -77,11 +69,6 @@ class Generator(Network):
         Number of styles L of an image: `2 log2(resolution) - 2`.
     w_avg
         Centre of w, `(style_dim,)`, a variable that training moves.
-
-    Raises
-    ------
-    InputError
-        If the resolution is no power of two from 8.
     """
 
     def __init__(
@@ -143,21 +130,10 @@ class Generator(Network):
     def call(
         self, z: Any, labels: Any = None, psi: float | None = None, cutoff: int | None = None
     ) -> keras.KerasTensor:
-        """Make images with the stored noise.
+        """Make images `(N, resolution, resolution, 3)` of z `(N, latent_dim)`, with the stored noise.
 
-        Parameters
-        ----------
-        z
-            `(N, latent_dim)`, any length: only the direction matters.
-        labels
-            `(N, labels)`, where the network has them.
-        psi, cutoff
-            See `styles`.
-
-        Returns
-        -------
-        tensor
-            `(N, resolution, resolution, 3)`, about in [-1, 1].
+        Only the direction of z matters; labels are `(N, labels)`, where the network has them; see `styles` for the
+        rest.
         """
         return self.synthesis(self.styles(self.mapping(z, labels), psi, cutoff))
 
@@ -177,21 +153,9 @@ class Generator(Network):
         return x
 
     def styles(self, w: Any, psi: float | None = None, cutoff: int | None = None) -> keras.KerasTensor:
-        """Repeat w for every layer, and pull it towards the centre.
+        """Repeat w `(N, style_dim)` for every layer, `(N, num_layers, style_dim)`, and pull it towards the centre.
 
-        Parameters
-        ----------
-        w
-            `(N, style_dim)`.
-        psi
-            Share of the distance from `w_avg` to keep; all of it if None.
-        cutoff
-            Layers from this one on keep w; none if None.
-
-        Returns
-        -------
-        tensor
-            w_plus, `(N, num_layers, style_dim)`.
+        `psi` is the share of the distance from `w_avg` to keep, all of it if None; layers from `cutoff` on keep w.
         """
         w_plus = ops.repeat(ops.convert_to_tensor(w, self.variable_dtype)[:, None], self.num_layers, axis=1)
         if psi is None:
@@ -201,19 +165,10 @@ class Generator(Network):
         return self.w_avg + share * (w_plus - self.w_avg)
 
     def synthesis(self, w_plus: Any, noise: Any = None) -> keras.KerasTensor:
-        """Draw images.
+        """Draw images `(N, resolution, resolution, 3)`, about in [-1, 1], of w_plus `(N, num_layers, style_dim)`.
 
-        Parameters
-        ----------
-        w_plus
-            `(N, num_layers, style_dim)`.
-        noise
-            `num_layers - 1` arrays `(N or 1, side, side, 1)`, as `random_noise` draws; the stored noise if None.
-
-        Returns
-        -------
-        tensor
-            `(N, resolution, resolution, 3)`, about in [-1, 1].
+        `noise` are `num_layers - 1` arrays `(N or 1, side, side, 1)`, as `random_noise` draws; the stored noise if
+        None.
         """
         w_plus = ops.convert_to_tensor(w_plus, self.variable_dtype)
         styles = ops.unstack(w_plus, self.num_layers, axis=1)
@@ -230,16 +185,8 @@ class Generator(Network):
             rgb = rgb + self.to_rgb[(index + 1) // 2](x, styles[index + 2])
         return rgb
 
-    def random_noise(self, count: int, seed: Any) -> list[keras.KerasTensor]:
-        """Draw fresh noise for `count` images.
-
-        Parameters
-        ----------
-        seed
-            A `keras.random.SeedGenerator`, or what else Keras takes for a seed.
-        """
-        if isinstance(seed, int):
-            seed = keras.random.SeedGenerator(seed)
+    def random_noise(self, count: int, seed: keras.random.SeedGenerator) -> list[keras.KerasTensor]:
+        """Draw fresh noise for `count` images; `seed` is a `keras.random.SeedGenerator`."""
         sides = [conv.noise.shape[1] for conv in self.convs]
         return [keras.random.normal((count, side, side, 1), dtype=self.variable_dtype, seed=seed) for side in sides]
 

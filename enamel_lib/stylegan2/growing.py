@@ -30,13 +30,8 @@ def grow_generator(old: Generator, new: Generator) -> None:
 def grow_discriminator(old: Discriminator, new: Discriminator, reals: np.ndarray) -> None:
     """Give a discriminator all blocks of one of half its resolution, and nearly its scores of reduced pictures.
 
-    The old first layer saw colours; the new block replaces it: its convolutions add nothing yet, and its skip is
-    fitted so that the old blocks see what they are used to.
-
-    Parameters
-    ----------
-    reals
-        Some pictures `(N, R, R, 3)` float32 in [-1, 1] at the new resolution.
+    The old first layer saw colours; the new block replaces it: its convolutions add nothing yet, and its skip is fitted
+    so that the old blocks see what they are used to, on some `reals` `(N, R, R, 3)` in [-1, 1] at the new resolution.
     """
     for theirs, mine in zip(chain(*old.blocks), chain(*new.blocks[1:]), strict=True):
         _copy(theirs, mine)

@@ -41,16 +41,9 @@ class _Scaled(keras.Layer):
 
 
 class Dense(_Scaled):
-    """Matrix product with scaled weights.
+    """Matrix product with scaled weights, then the leaky ReLU and its gain, if it is to `activate`.
 
-    Parameters
-    ----------
-    inputs, units
-        Channels before and after.
-    activate
-        Whether the leaky ReLU and its gain follow.
-    multiplier
-        Of weights and bias when used, next to 1/sqrt(inputs); 0.01 in the mapping network.
+    `multiplier` is of weights and bias when used, next to 1/sqrt(inputs); 0.01 in the mapping network.
     """
 
     def __init__(
@@ -77,20 +70,10 @@ class Dense(_Scaled):
 
 
 class Conv(_Scaled):
-    """Convolution with scaled weights, as the discriminator uses it.
+    """Convolution with scaled weights, as the discriminator uses it; `width`, 1 or 3, is the side of the kernel.
 
-    Parameters
-    ----------
-    inputs, filters
-        Channels before and after.
-    width
-        Side of the kernel, 1 or 3.
-    taps
-        Filter to halve the sides with; they stay if None.
-    activate
-        Whether a bias, the leaky ReLU and its gain follow.
-    gain
-        Further factor.
+    `taps` are a filter to halve the sides with; they stay if None. A bias, the leaky ReLU and its gain follow, if it is
+    to `activate`, and a further `gain`.
     """
 
     def __init__(
@@ -146,18 +129,8 @@ class _Modulated(_Scaled):
 class StyledConv(_Modulated):
     """Modulated 3x3 convolution, demodulation, noise, bias, leaky ReLU.
 
-    The style scales the activations and not the weights, so that one kernel serves the whole batch.
-
-    Parameters
-    ----------
-    inputs, filters
-        Channels before and after.
-    style_dim
-        Length of w.
-    resolution
-        Side of the result, px.
-    taps
-        Filter to double the sides with; they stay if None.
+    The style scales the activations and not the weights, so that one kernel serves the whole batch. `resolution` is the
+    side of the result, px; `taps` are a filter to double the sides with, which stay if None.
     """
 
     def __init__(
@@ -209,13 +182,7 @@ class ToRGB(_Modulated):
 
 
 class MinibatchDeviation(keras.Layer):
-    """One more channel: how much the images of a group differ, so that the discriminator sees a collapse.
-
-    Parameters
-    ----------
-    group
-        Images that are compared; the batch must be a multiple of it, or smaller.
-    """
+    """One more channel: how much the images of a group differ, so that the discriminator sees a collapse."""
 
     def __init__(self, group: int = 4, dtype: str | None = None) -> None:
         super().__init__(dtype=dtype, autocast=False)
@@ -247,16 +214,9 @@ def normalized(z: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def blur(x: keras.KerasTensor, taps: Taps, spare: int, gain: float = 1) -> keras.KerasTensor:
-    """Convolve every channel with the filter outer(taps, taps) / sum.
+    """Convolve every channel of `(N, H, W, C)` with the filter outer(taps, taps) / sum, times `gain`.
 
-    Parameters
-    ----------
-    x
-        `(N, H, W, C)`.
-    spare
-        Zeros to add along each side pair, before more than after if odd.
-    gain
-        Further factor.
+    `spare` zeros are added along each side pair, before more than after if odd.
     """
     before, after = (spare + 1) // 2, spare // 2
     channels = x.shape[-1]

@@ -37,14 +37,8 @@ def r1(discriminator: Callable[[Any], Any], reals: Any) -> Any:
 def path_lengths(synthesis: Callable[[Any], Any], w_plus: Any, noise: Any) -> Any:
     """How far each image moves along a random direction for a unit step of its styles, `(N,)`.
 
-    Parameters
-    ----------
-    synthesis
-        Styles -> images.
-    w_plus
-        Where to measure.
-    noise
-        Random images of unit variance; they are divided by sqrt(height * width) here.
+    `synthesis` takes styles to images, and is measured at `w_plus`; `noise` are random images of unit variance, which
+    are divided by sqrt(height * width) here.
     """
     height, width = noise.shape[1:3]
     direction = noise / (height * width) ** 0.5
@@ -53,21 +47,10 @@ def path_lengths(synthesis: Callable[[Any], Any], w_plus: Any, noise: Any) -> An
 
 
 def mixed_styles(generator: keras.Model, z: Any, crossover: Any) -> tuple[Any, Any]:
-    """Styles of pairs of latents: of the first up to a layer, of the second from there on.
+    """Styles of pairs of latents `(2, N, latent_dim)`: of the first up to a layer, of the second from there on.
 
-    Parameters
-    ----------
-    generator
-        From `build_generator`.
-    z
-        `(2, N, latent_dim)`.
-    crossover
-        `(N,)` whole numbers; `num_layers` mixes nothing.
-
-    Returns
-    -------
-    w_plus, mean
-        `(N, num_layers, style_dim)`, and the mean style of the first latents, `(style_dim,)`.
+    `crossover` are the layers, `(N,)` whole numbers; `num_layers` mixes nothing. Gives w_plus `(N, num_layers,
+    style_dim)` and the mean style of the first latents, `(style_dim,)`.
     """
     first, second = generator.mapping(z[0]), generator.mapping(z[1])
     of_first = ops.arange(generator.num_layers)[None, :] < crossover[:, None]

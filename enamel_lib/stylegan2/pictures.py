@@ -1,4 +1,4 @@
-"""Pictures that a generator learns from, and its batches: plain functions of the seed and the step."""
+"""Pictures that a generator learns from, how far others are from them, and batches: functions of seed and step."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,33 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from enamel_lib import checkpoints, images
+from enamel_lib import checkpoints, images, microstructure, pic
 from enamel_lib.dataset import augmentation, curation, sources
 from enamel_lib.errors import InputError
-from enamel_lib.stylegan2 import ada
 
 MIXING = 0.9  # share of pictures with two styles
 BRIGHTNESS = (0.5, 2.0)  # Lew 2023, Methods
 
 
 def load_pictures(source: str | Path) -> np.ndarray:
-    """Load the square pictures of a folder, or the simulated tiles.
+    """Load the square pictures of a folder, or the simulated tiles: `(N, side, side, 3)` uint8.
 
-    Parameters
-    ----------
-    source
-        `simulated`: the unique tiles of the united dataset (`sources.default_root`: the user's own where there are
-        any). Otherwise a folder of pictures of one size; the middle square of each is taken.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N, side, side, 3)` uint8.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no pictures, or pictures of several sizes.
+    `simulated` stands for the unique tiles of the united dataset (`sources.default_root`: the user's own where there
+    are any). Of pictures in a folder, which must be of one size (else an `InputError`), the middle square is taken.
     """
     if source == "simulated":
         root = sources.default_root()
@@ -57,23 +43,11 @@ def _middle(picture: np.ndarray) -> np.ndarray:
 
 
 def augment(pictures: np.ndarray, rng: np.random.Generator, kind: str = "orientation-true") -> np.ndarray:
-    """Vary every picture of a batch at random; a generator learns to draw whatever is done to them.
+    """Vary pictures `(N, R, R, 3)` uint8 at random; a generator learns to draw whatever is done to them.
 
-    Parameters
-    ----------
-    pictures
-        `(N, R, R, 3)` uint8.
-    rng
-        Source of the draws.
-    kind
-        `orientation-true`: flips that turn the directions with the picture, at true scale and brightness, since
-        brightness stands for the tilt of a crystal. `paper`: flips that leave colours alone, zoom 0.5 to 1 of each
-        axis and brightness 0.5 to 2. `none`.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(N, R, R, 3)` uint8.
+    `orientation-true`: flips that turn the directions with the picture, at true scale and brightness, since brightness
+    stands for the tilt of a crystal. `paper`: flips that leave colours alone, zoom 0.5 to 1 of each axis and brightness
+    0.5 to 2. `none`.
     """
     if kind == "none":
         return pictures
@@ -84,20 +58,38 @@ def augment(pictures: np.ndarray, rng: np.random.Generator, kind: str = "orienta
     return np.rint(np.minimum(pictures * brightness, 255)).astype(np.uint8)
 
 
+def distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """How far pictures are from real ones, `(N, R, R, 3)` uint8 each; 0 for sets with the same averages.
+
+    `hue` and `spectrum` are total variations, `lag_misorientation` the largest relative difference of a lag's mean.
+    """
+    (hue, spectrum, lag), (real_hue, real_spectrum, real_lag) = _averages(made), _averages(real)
+    return {
+        "hue": microstructure.total_variation(hue, real_hue),
+        "spectrum": microstructure.total_variation(spectrum, real_spectrum),
+        "lag_misorientation": float(np.abs(lag / real_lag - 1).max()),
+    }
+
+
+def _averages(pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+    lags = tuple(lag for lag in microstructure.LAGS_PX if 4 * lag <= pictures.shape[1])
+    each = [
+        (
+            microstructure.hue_histogram(picture),
+            microstructure.radial_spectrum(picture)[1],
+            microstructure.lag_misorientation(pic.director(picture), lags),
+        )
+        for picture in pictures
+    ]
+    return tuple(np.mean(measure, axis=0) for measure in zip(*each, strict=True))
+
+
 @dataclass(frozen=True)
 class Batches:
     """Batches of one stage as a pure function of the step, so that any run of any part of them is the same.
 
-    Attributes
-    ----------
-    pictures
-        `(N, R, R, 3)` uint8.
-    stage
-        Settings of the stage (`recipe.load_recipe`).
-    network
-        Sizes of the network.
-    seed, number
-        Seed of the run and number of the stage: each stage has its own stream.
+    `pictures` are `(N, R, R, 3)` uint8, `stage` and `network` as in `recipe.load_recipe`; each `number` of a stage has
+    its own stream of the run's `seed`.
     """
 
     pictures: np.ndarray
@@ -115,31 +107,15 @@ class Batches:
         return batch.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
     def latents(self, step: int, use: int, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of latents and the layers where styles change from the first to the second.
+        """Pairs of latents `(2, N, latent_dim)`, standard normal, and the layers `(N,)` where styles change, from 1.
 
-        Parameters
-        ----------
-        use
-            Number of the stream: 0 for the generator, 1 for the discriminator, 2 for path lengths.
-        share
-            Of the batch size.
-
-        Returns
-        -------
-        z, crossover
-            `(2, N, latent_dim)` float32, standard normal; `(N,)` int32 from 1 to the number of layers.
+        `use` is 0 for the generator, 1 for the discriminator, 2 for path lengths; `share` is of the batch size.
         """
         rng, count = self._rng(step, 2, use), int(self.stage["batch_size"] * share)
         layers = 2 * int(np.log2(self.pictures.shape[1])) - 2
         z = rng.standard_normal((2, count, self.network["latent_dim"]), np.float32)
         crossover = np.where(rng.random(count) < MIXING, rng.integers(1, layers, count), layers)
         return z, crossover.astype(np.int32)
-
-    def changes(self, step: int, use: int, p: float) -> tuple[np.ndarray, ...]:
-        """Changes with chance `p` of what the discriminator sees (`ada.draw_changes`), if the stage has any."""
-        if not self.stage["ada_target"]:
-            return ()
-        return ada.draw_changes(self._rng(step, 4, use), self.stage["batch_size"], self.pictures.shape[1], p)
 
     def directions(self, step: int) -> np.ndarray:
         """Noise images for the path lengths of half a batch, `(batch_size / 2, R, R, 3)` float32, standard normal."""

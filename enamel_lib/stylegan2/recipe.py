@@ -20,7 +20,6 @@ DEFAULTS = {
     "learning_rate": 0.002,
     "r1_gamma": 10.0,
     "path_weight": 2.0,  # of the path-length regularisation; 0 leaves it out
-    "ada_target": 0.0,  # of adaptive discriminator augmentation (`ada`), 0.6 by its authors; 0 leaves it out
     "checkpoint_kimg": 4.0,  # also between rows of the history
 }
 STAGE = {"resolution", "kimg"}  # what every stage must name
@@ -29,22 +28,16 @@ STAGE = {"resolution", "kimg"}  # what every stage must name
 def load_recipe(
     recipe: str | Path | dict[str, Any], *, resolution: int | None = None, kimg: float | None = None
 ) -> dict[str, Any]:
-    """Read and check a recipe.
+    """Read and check a recipe: `name`, `network`, arguments of `build_generator`, and `stages` with all their settings.
 
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
+        As `checkpoints.read_recipe` takes it; a file in `recipes/` by its name.
     resolution
         Leave out the stages above it, px; the recipe must have a stage of it.
     kimg
         Thousands of pictures to show in the last stage, instead of what the recipe says.
-
-    Returns
-    -------
-    dict
-        `name`; `network`, arguments of `build_generator`; `stages`: one complete dictionary each, with the keys of
-        `DEFAULTS`, `resolution` (px) and `kimg`.
 
     Raises
     ------
@@ -82,8 +75,6 @@ def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> N
             good, wanted = value in choices[key], f"one of {', '.join(choices[key])}"
         elif key in ("batch_size", "resolution"):
             good, wanted = isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0"
-        elif key == "ada_target":
-            good, wanted = isinstance(value, int | float) and 0 <= value < 1, "0 or a number below 1"
         elif key == "path_weight":
             good, wanted = isinstance(value, int | float) and value >= 0, "0 or a number above"
         else:

@@ -30,21 +30,11 @@ def mapping_graph(generator: Generator) -> ov.Model:
 
 
 def synthesis_graphs(generator: Generator, count: int, *, exact: int | None = None) -> list[ov.Model]:
-    """Translate the synthesis with the stored noise.
+    """Translate the synthesis with the stored noise for `count` images per call.
 
-    Parameters
-    ----------
-    count
-        Images per call, fixed.
-    exact
-        If given, what works up to this side, px, and all styles get a graph of their own, so that the rest can have
-        another precision.
-
-    Returns
-    -------
-    list of openvino.Model
-        One or two, to be run one after the other: from w_plus `(count, num_layers, style_dim)` to images
-        `(count, resolution, resolution, 3)`.
+    Gives one or two graphs, to be run one after the other, from w_plus `(count, num_layers, style_dim)` to images
+    `(count, resolution, resolution, 3)`. If `exact` is given, what works up to this side, px, and all styles get a
+    graph of their own, so that the rest can have another precision.
     """
     w_plus = op.parameter([count, generator.num_layers, generator.options["style_dim"]], np.float32)
     styles = op.split(w_plus, op.constant(1), generator.num_layers).outputs()

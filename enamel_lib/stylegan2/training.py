@@ -21,18 +21,18 @@ from skimage.util import montage
 from enamel_lib import checkpoints, images, models, paths
 from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.stylegan2 import ada, losses
+from enamel_lib.stylegan2 import losses
 from enamel_lib.stylegan2.backends import make_step
 from enamel_lib.stylegan2.discriminator import Discriminator
 from enamel_lib.stylegan2.generator import Generator
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
-from enamel_lib.stylegan2.pictures import Batches
-from enamel_lib.stylegan2.preview import distances, draw
+from enamel_lib.stylegan2.pictures import Batches, distances
 
 CHECKPOINT, HISTORY, SAMPLES = "checkpoint.npz", "history.csv", "samples"
 PATH_EVERY, R1_EVERY = 4, 16  # steps between regularisations
 HALF_LIFE, STAGE_SHARE = 10_000, 0.1  # of the moving average: pictures, at most this share of the stage's so far
 GRID = (4, 6)  # rows and columns of the sample grid
+DRAWN_AT_ONCE = 16  # pictures
 SAMPLE_SIZE = 48  # pictures that the measures of the history compare
 AVERAGES = ("loss_g", "loss_d", "score_real", "score_fake", "r1", "path_length")  # means of each row of the history
 Progress = Callable[[int, int], None]
@@ -41,18 +41,8 @@ Progress = Callable[[int, int], None]
 class Run:
     """One training: its pictures, its recipe and the state that a checkpoint holds.
 
-    Parameters
-    ----------
-    pictures
-        `(N, side, side, 3)` uint8 of any side.
-    recipe
-        From `recipe.load_recipe`.
-    seed
-        Of first weights, batches and latents.
-    out
-        Folder of the checkpoint, the history and the sample grids.
-    resume
-        Go on from the checkpoint in `out`; start where there is none.
+    `pictures` are `(N, side, side, 3)` uint8 of any side, `recipe` is from `recipe.load_recipe`, and `out` a folder for
+    the checkpoint, the history and the sample grids. To `resume` is to go on from the checkpoint, if there is one.
 
     Raises
     ------
@@ -69,8 +59,8 @@ class Run:
         self.pictures_sha256 = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
         steps = [math.ceil(1000 * stage["kimg"] / stage["batch_size"]) for stage in recipe["stages"]]
         self.ends = np.cumsum(steps).tolist()
+        self.total = sum(count * stage["batch_size"] for count, stage in zip(steps, recipe["stages"], strict=True))
         self.step, self.seen, self.history = 0, 0, []
-        self.p = 0.0  # of the adaptive augmentation
         self._mean_path = keras.Variable(0.0, trainable=False)
         self._noise = keras.random.SeedGenerator(seed)
         if not (out / CHECKPOINT).exists():
@@ -82,8 +72,6 @@ class Run:
 
     def fit(self, progress: Progress | None = None) -> None:
         """Train to the end of the recipe; `progress` hears of the pictures shown and of all to show."""
-        every_stage = self.recipe["stages"]
-        total = sum(math.ceil(1000 * s["kimg"] / s["batch_size"]) * s["batch_size"] for s in every_stage)
         while self.step < self.ends[-1]:
             if self.step >= self.ends[self.number]:
                 self._enter(self.number + 1)
@@ -92,7 +80,7 @@ class Run:
             for _ in range(min(every, self.ends[self.number] - self.step)):
                 reports.append(self._advance())
                 if progress:
-                    progress(self.seen, total)
+                    progress(self.seen, self.total)
             self._write_down(reports, time.perf_counter() - began)
 
     def facts(self) -> dict[str, Any]:
@@ -140,12 +128,9 @@ class Run:
             styles, mean = losses.mixed_styles(G, z, crossover)
             return G.synthesis(styles, G.random_noise(z.shape[1], noise)), mean
 
-        def score(pictures: Any, changes: tuple) -> Any:
-            return D(ada.change(pictures, *changes) if changes else pictures)
-
-        def generator(z: Any, crossover: Any, *changes: Any) -> tuple[Any, Any]:
+        def generator(z: Any, crossover: Any) -> tuple[Any, Any]:
             drawn, mean = fakes(z, crossover)
-            loss = losses.generator_loss(score(drawn, changes))
+            loss = losses.generator_loss(D(drawn))
             return loss, (loss, mean)
 
         def path(z: Any, crossover: Any, directions: Any) -> tuple[Any, Any]:
@@ -156,15 +141,13 @@ class Run:
             penalty = ops.mean(ops.square(lengths - ops.stop_gradient(mean)))
             return PATH_EVERY * path_weight * penalty, (mean, ops.mean(lengths))
 
-        def discriminator(z: Any, crossover: Any, reals: Any, *changes: Any) -> tuple[Any, Any]:
-            drawn, _ = fakes(z, crossover)
-            of_real = score(reals, changes[: len(changes) // 2])
-            of_fake = score(drawn, changes[len(changes) // 2 :])
+        def discriminator(z: Any, crossover: Any, reals: Any) -> tuple[Any, Any]:
+            of_real, of_fake = D(reals), D(fakes(z, crossover)[0])
             loss = losses.discriminator_loss(of_real, of_fake)
-            return loss, (loss, ops.mean(of_real), ops.mean(of_fake), ops.mean(ops.sign(of_real)))
+            return loss, (loss, ops.mean(of_real), ops.mean(of_fake))
 
-        def r1(reals: Any, *changes: Any) -> tuple[Any, Any]:
-            norm = ops.mean(losses.r1(lambda pictures: score(pictures, changes), reals))
+        def r1(reals: Any) -> tuple[Any, Any]:
+            norm = ops.mean(losses.r1(D, reals))
             return R1_EVERY * gamma / 2 * norm, norm
 
         of_g, of_d = G.trainable_variables, D.trainable_variables
@@ -181,30 +164,24 @@ class Run:
         """Train both networks on one batch."""
         at = self.step - (self.ends[self.number - 1] if self.number else 0)
         self._noise.state.assign(np.array([self.seed, 1000 * self.step]))
-        of_g, of_real, of_fake = (self.batches.changes(at, use, self.p) for use in range(3))
-        loss_g, mean_style = self._steps["generator"](*self.batches.latents(at, 0), *of_g)
+        report: dict[str, Any] = {}
+        report["loss_g"], mean_style = self._steps["generator"](*self.batches.latents(at, 0))
         self.G.w_avg.assign(mean_style + losses.W_AVG_DECAY * (self.G.w_avg - mean_style))
-        report = {"loss_g": loss_g}
         if self.stage["path_weight"] and at % PATH_EVERY == 0:
             latents = self.batches.latents(at, 2, share=0.5)
             mean, report["path_length"] = self._steps["path"](*latents, self.batches.directions(at))
             self._mean_path.assign(mean)
         reals = self.batches.reals(at)
-        *of_d, sureness = self._steps["discriminator"](*self.batches.latents(at, 1), reals, *of_real, *of_fake)
+        of_d = self._steps["discriminator"](*self.batches.latents(at, 1), reals)
         report |= dict(zip(("loss_d", "score_real", "score_fake"), of_d, strict=True))
         if at % R1_EVERY == 0:
-            report["r1"] = self._steps["r1"](reals, *of_real)
-        if target := self.stage["ada_target"]:
-            self.p = ada.adjusted(self.p, float(ops.convert_to_numpy(sureness)), target, len(reals))
+            report["r1"] = self._steps["r1"](reals)
         self.step, self.seen = self.step + 1, self.seen + len(reals)
-        self._follow(0.5 ** (len(reals) / min(HALF_LIFE, STAGE_SHARE * (at + 1) * len(reals))))
-        return report
-
-    def _follow(self, keep: float) -> None:
-        """Move the average towards the generator."""
+        keep = 0.5 ** (len(reals) / min(HALF_LIFE, STAGE_SHARE * (at + 1) * len(reals)))
         for mine, theirs in zip(self.average.trainable_variables, self.G.trainable_variables, strict=True):
             mine.assign(theirs + keep * (mine - theirs))
         self.average.w_avg.assign(self.G.w_avg.value)
+        return report
 
     def _write_down(self, reports: list[dict[str, Any]], seconds: float) -> None:
         """Add a row to the history, draw the sample grid, and save it all."""
@@ -218,7 +195,6 @@ class Run:
         self.history.append(
             {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
             | {name: float(each[name].mean()) if name in each else None for name in AVERAGES}
-            | {"ada_p": self.p}
             | distances(made, real)
             | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
         )
@@ -234,24 +210,20 @@ class Run:
             for name, optimizer in zip("GD", self.optimizers, strict=True)
         }
 
-    def _values(self) -> dict[str, list[np.ndarray]]:
-        """Values of the state; of second moments the roots, which fit float16."""
-        values = {kind: values_of(variables) for kind, variables in self._state().items()}
-        return {kind: list(map(np.sqrt, v)) if kind.startswith("moments") else v for kind, v in values.items()}
-
     def _save(self) -> None:
         about = {
             "step": self.step,
             "seen": self.seen,
             "number": self.number,
-            "ada_p": self.p,
             "mean_path": float(ops.convert_to_numpy(self._mean_path.value)),
             "iterations": [int(optimizer.iterations.value) for optimizer in self.optimizers],
             "history": self.history,
             "of": self._identity(),
         }
-        precision = self.stage["checkpoint_precision"]
-        arrays = {kind: [value.astype(precision) for value in values] for kind, values in self._values().items()}
+        arrays = {}
+        for kind, variables in self._state().items():
+            values = map(np.sqrt, values_of(variables)) if kind.startswith("moments") else values_of(variables)
+            arrays[kind] = [value.astype(self.stage["checkpoint_precision"]) for value in values]  # roots fit float16
         checkpoints.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False, float_format="%.6g")
@@ -259,7 +231,7 @@ class Run:
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
         about, arrays = checkpoints.read_checkpoint(path)
-        self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
+        self.step, self.seen, self.history = (about[key] for key in ("step", "seen", "history"))
         self._enter(about["number"])
         checkpoints.must_be_of(path, about["of"], self._identity())
         for kind, variables in self._state().items():
@@ -278,3 +250,10 @@ class Run:
             "seed": self.seed,
             "pictures": self.pictures_sha256,
         }
+
+
+def draw(generator: Generator, z: np.ndarray) -> np.ndarray:
+    """Pictures `(N, R, R, 3)` uint8 of latents `(N, latent_dim)`."""
+    parts = np.array_split(z, -(-len(z) // DRAWN_AT_ONCE))
+    drawn = (ops.convert_to_numpy(ops.cast(generator(part), "float32")) for part in parts)
+    return np.concatenate([images.to_uint8(part) for part in drawn])

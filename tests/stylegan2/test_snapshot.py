@@ -76,9 +76,9 @@ def write(tmp_path, monkeypatch):
 
 @pytest.fixture
 def states():
-    g = in_their_form(snapshot._generator_names(generator()))
+    g = in_their_form(snapshot.generator_names(generator()))
     d = in_their_form(snapshot._discriminator_names(discriminator()))
-    return g, d, in_their_form(snapshot._generator_names(generator()))
+    return g, d, in_their_form(snapshot.generator_names(generator()))
 
 
 def assert_same(network, imported, *inputs):
@@ -113,7 +113,7 @@ def test_labels_filter_and_group(write):
     taps, labels = (1.0, 2.0, 4.0), np.eye(3, dtype=np.float32)[[0, 2]]
     g, d = generator(labels=3, resample_filter=taps), discriminator(labels=3, resample_filter=taps, group=2)
     arguments = {"resample_kernel": list(taps), "label_size": 3}
-    g_state = in_their_form(snapshot._generator_names(g), **arguments)
+    g_state = in_their_form(snapshot.generator_names(g), **arguments)
     d_state = in_their_form(snapshot._discriminator_names(d), **arguments, mbstd_group_size=2)
     imported_g, imported_d, _ = stylegan2.import_snapshot(write(g_state, d_state, g_state))
     assert_same(g, imported_g, normal(2, 5), labels)

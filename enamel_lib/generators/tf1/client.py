@@ -1,44 +1,44 @@
-"""The other environment: a StyleGAN2 snapshot computed by TensorFlow 1.14, started once and asked over a pipe.
+"""The other environment: a StyleGAN2 computed by TensorFlow 1.14, in a process started once and asked over a pipe.
 
 The paper called a second environment anew in every generation of its search. Here the worker (`tf1.worker`) stays; a
 crash is answered by one restart, a hang by its end, and nothing of it outlives this process: its input ends with us.
 """
 
-import io
+import contextlib
 import os
-import select
 import subprocess
 import tempfile
 import time
 import weakref
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
+from keras import ops
 
 from enamel_lib import paths
-from enamel_lib.errors import EngineError, InputError, ModelError
-from enamel_lib.generators.base import ImageGenerator
+from enamel_lib.errors import EngineError
+from enamel_lib.generators.keras import NetworkGenerator
 from enamel_lib.generators.tf1 import worker
+from enamel_lib.stylegan2 import Generator
+from enamel_lib.stylegan2.nvidia.snapshot import generator_names
 
 PYTHON_VARIABLE = "ENAMEL_TF1_PYTHON"  # names an interpreter other than that of `make tf1`
 PYTHON = paths.ROOT / ".venv-tf1" / "bin" / "python"
 START_S = 120.0  # importing TensorFlow 1.14 from a cold disk takes up to 20 s
 BATCH_SIZE = 8  # pictures in one request
 GRACE_S = 5.0  # for a worker whose input has ended
-ERRORS = {"environment": EngineError, "snapshot": ModelError, "request": InputError}
 
 
 class _Died(Exception):
     """The worker ended without an answer."""
 
 
-class Tf1Generator(ImageGenerator):
+class Tf1Generator(NetworkGenerator):
     """A generator like any other, whose network runs in another process.
 
     Parameters
     ----------
-    snapshot
-        `network-snapshot-*.pkl`, a pickled (G, D, Gs).
     python
         Interpreter of the TensorFlow 1.14 environment; that of `make tf1`, or `$ENAMEL_TF1_PYTHON`, if None.
     timeout_s
@@ -46,24 +46,23 @@ class Tf1Generator(ImageGenerator):
 
     Raises
     ------
-    InputError
-        If there is no such snapshot.
-    ModelError
-        If it is not a StyleGAN2 snapshot of the published kind.
     EngineError
         If the environment is missing or of a wrong version, or the worker dies twice or does not answer.
     """
 
-    def __init__(self, snapshot: str | os.PathLike, *, python: str | os.PathLike | None = None, timeout_s: float = 300):
-        self.snapshot, self.timeout_s = Path(snapshot).resolve(), timeout_s
-        if not self.snapshot.is_file():
-            raise InputError(f"{self.snapshot}: no such file; give the path of a network-snapshot-*.pkl")
+    engine = "tf1"
+
+    def __init__(
+        self, source: Generator | str | os.PathLike, *, python: str | os.PathLike | None = None, timeout_s: float = 300
+    ) -> None:
         self._python = Path(python) if python else find_python()
         if self._python is None or not os.access(self._python, os.X_OK):
             raise EngineError(
                 f"there is no TensorFlow 1.14 environment ({self._python or PYTHON} is missing); `make tf1` builds one "
                 f"where Python 3.6 or 3.7 is installed, or name its interpreter in ${PYTHON_VARIABLE}"
             )
+        super().__init__(source)
+        self.timeout_s = timeout_s
         self._process: subprocess.Popen | None = None
         self._start()
 
@@ -80,90 +79,63 @@ class Tf1Generator(ImageGenerator):
         self.close()
 
     def _map(self, *given: np.ndarray) -> np.ndarray:
-        return self._in_batches(dict(zip(("z", "labels"), given, strict=False)), "w")[:, 0]
+        return self._in_batches(dict(zip(("z", "labels"), given, strict=False)))
 
     def _draw(self, w_plus: np.ndarray) -> np.ndarray:
-        return self._in_batches({"w_plus": w_plus}, "image")
+        return self._in_batches({"w_plus": w_plus})
 
-    def _in_batches(self, request: dict[str, np.ndarray], answer: str) -> np.ndarray:
+    def _in_batches(self, request: dict[str, np.ndarray]) -> np.ndarray:
         count = len(next(iter(request.values())))
         starts = range(0, count, BATCH_SIZE) or (0,)
-        parts = [self._ask({key: value[i : i + BATCH_SIZE] for key, value in request.items()})[answer] for i in starts]
-        return np.concatenate(parts)
+        return np.concatenate([self._ask({k: v[i : i + BATCH_SIZE] for k, v in request.items()}) for i in starts])
 
-    def _ask(self, request: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _ask(self, request: dict[str, np.ndarray]) -> np.ndarray:
         """One request; if the worker dies over it, it is started once more."""
-        if self._process is None:
-            self._start()
-        try:
-            return self._exchange(request, self.timeout_s)
-        except _Died:
-            self.close()
-        self._start()
-        try:
-            return self._exchange(request, self.timeout_s)
-        except _Died:
-            raise self._dead("died twice over the same request") from None
+        for _ in range(2):
+            if self._process is None:
+                self._start()
+            try:
+                return self._exchange(request, self.timeout_s)["answer"]
+            except _Died:
+                self.close()
+        raise self._dead("died twice over the same request")
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self._process = subprocess.Popen(
             # -I: the folder of the worker holds modules of ours, whose names must not hide those of libraries
-            [self._python, "-I", worker.__file__, self.snapshot],
+            [self._python, "-I", worker.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            bufsize=0,
         )
-        os.set_blocking(self._process.stdin.fileno(), False)
         self._finalizer = weakref.finalize(self, _end, self._process)  # also when this process exits
+        network = {name: ops.convert_to_numpy(variable.value) for name, variable in generator_names(self.network)}
         try:
-            hello = self._exchange(None, START_S)
+            self._exchange(network | {"resample_filter": self.network.options["resample_filter"]}, START_S)
         except _Died:
             raise self._dead("died at its start") from None
-        self.latent_dim, self.label_dim, self.layers, self.resolution = (
-            int(hello[name]) for name in ("latent_dim", "label_dim", "layers", "resolution")
-        )
-        self.w_avg = hello["w_avg"]
 
-    def _exchange(self, request: dict[str, np.ndarray] | None, timeout_s: float) -> dict[str, np.ndarray]:
-        """Write a request, if any, and read the answer."""
+    def _exchange(self, request: dict[str, np.ndarray], timeout_s: float) -> dict[str, np.ndarray]:
+        """Send a request and give the answer; a worker that takes too long is killed, which ends either."""
         deadline = time.monotonic() + timeout_s
-        if request is not None:
-            message = io.BytesIO()
-            worker.send(message, request)
-            rest = message.getbuffer()
-            while rest:
-                self._wait(self._process.stdin, select.POLLOUT, deadline)
-                try:
-                    rest = rest[os.write(self._process.stdin.fileno(), rest) :]
-                except BrokenPipeError:
-                    raise _Died from None
-        head = self._read(worker.LENGTH.size, deadline)
-        body = self._read(*worker.LENGTH.unpack(head), deadline)
-        answer = worker.receive(io.BytesIO(head + body))
+        late = Timer(timeout_s, self._process.kill)
+        late.start()
+        try:
+            worker.send(self._process.stdin, request)
+            answer = worker.receive(self._process.stdout)
+        except BrokenPipeError:
+            answer = None
+        finally:
+            late.cancel()
+        if answer is None and time.monotonic() >= deadline:
+            raise self._dead("did not answer in time and was ended")
+        if answer is None:
+            raise _Died
         if "error" in answer:
             self.close()
-            raise ERRORS[str(answer["kind"])](f"{self.snapshot.name}: {answer['error']}")
+            raise EngineError(str(answer["error"]))
         return answer
-
-    def _read(self, count: int, deadline: float) -> bytes:
-        parts, missing = [], count
-        while missing:
-            self._wait(self._process.stdout, select.POLLIN, deadline)
-            part = os.read(self._process.stdout.fileno(), min(missing, 1 << 20))
-            if not part:
-                raise _Died
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
-
-    def _wait(self, stream: io.IOBase, event: int, deadline: float) -> None:
-        poll = select.poll()
-        poll.register(stream, event)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            self._process.kill()
-            raise self._dead("did not answer in time and was ended")
 
     def _dead(self, how: str) -> EngineError:
         """End what is left of the worker; the error to raise, with the last line that the worker said."""
@@ -182,7 +154,8 @@ def find_python() -> Path | None:
 
 def _end(process: subprocess.Popen) -> None:
     """End a worker and collect it, so that no zombie is left; a busy one is killed."""
-    process.stdin.close()
+    with contextlib.suppress(BrokenPipeError):  # of what it was not sent any more
+        process.stdin.close()
     try:
         process.wait(GRACE_S)
     except subprocess.TimeoutExpired:

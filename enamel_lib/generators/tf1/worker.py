@@ -1,17 +1,16 @@
-"""Serve a StyleGAN2 snapshot over a pipe, computed by TensorFlow 1.14: `python worker.py SNAPSHOT`.
+"""Serve a StyleGAN2 generator over a pipe, computed by TensorFlow 1.14.
 
 One file for Python 3.6 that imports nothing of the project, because it runs in the environment that `make tf1` builds;
 `client` starts it. Convolutions are channels last: TensorFlow 1.14 has no others on a processor. The network is
 written from the published rules of StyleGAN2 (Karras 2020), no code of NVIDIA's is read or run.
 
-Messages, both ways: eight bytes of length, then an `.npz` of named arrays without pickled objects. The first reply
-describes the network (or carries `error` and `kind`); each request then holds `z` (and `labels`), answered by `w`, or
-`w_plus`, answered by `image`. The end of the input ends the worker.
+Messages, both ways: eight bytes of length, then an `.npz` of named arrays without pickled objects. The first holds the
+variables of the network and its filter; each request then `z` (and `labels`) or `w_plus`, and each reply an `answer`, w
+or pictures, or else an `error`. The end of the input ends the worker.
 """
 
 import io
 import os
-import pickle
 import struct
 import sys
 import warnings
@@ -21,121 +20,39 @@ import numpy as np
 PYTHONS = ((3, 6), (3, 7))
 TENSORFLOW = "1.14."
 LENGTH = struct.Struct("<Q")
-GLOBALS = (  # all that a snapshot may name; its embedded source is never looked at
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-)
 ROOT2 = np.sqrt(2)
 
 
 class Problem(Exception):
-    """What the client should tell the user; `kind` says what is at fault: environment, snapshot or request."""
-
-    def __init__(self, kind, message):
-        super().__init__(message)
-        self.kind = kind
-
-
-class Network:
-    """Inert stand-in for the class of pickled networks: keeps the state, does nothing."""
-
-    def __setstate__(self, state):
-        """Keep what was pickled."""
-        self.state = state
-
-
-class SnapshotUnpickler(pickle.Unpickler):
-    """Unpickles arrays and plain containers; refuses to look up anything else."""
-
-    def find_class(self, module, name):
-        """Give one of the few globals a snapshot may hold."""
-        if (module, name) == ("dnnlib.tflib.network", "Network"):
-            return Network
-        if (module, name) not in GLOBALS:
-            raise Problem("snapshot", f"it names {module}.{name}, which no StyleGAN2 snapshot holds")
-        return super().find_class(module, name)
-
-
-def read_snapshot(path):
-    """Variables of the averaged generator by name, and its FIR filter.
-
-    Parameters
-    ----------
-    path
-        A pickled tuple (G, D, Gs).
-
-    Returns
-    -------
-    variables, kernel
-        Name -> float32 array; `(taps,)`.
-
-    Raises
-    ------
-    Problem
-        If it is no snapshot, names a forbidden global, or holds another architecture.
-    """
-    try:
-        with open(path, "rb") as file:
-            generator = SnapshotUnpickler(file).load()[2].state
-        variables, kernel = {}, [1, 3, 3, 1]
-        for prefix, part in [("", generator)] + [(n + "/", c.state) for n, c in generator["components"].items()]:
-            kernel = part["static_kwargs"].get("resample_kernel") or kernel
-            if part["static_kwargs"].get("architecture", "skip") != "skip":
-                raise Problem("snapshot", "its generator is not of the skip architecture")
-            variables.update((prefix + n, np.asarray(a, np.float32)) for n, a in part["variables"])
-    except Problem:
-        raise
-    except Exception as error:  # unpickling a damaged file can fail in any way
-        raise Problem("snapshot", f"it cannot be read ({type(error).__name__}: {error})") from None
-    if "synthesis/4x4/ToRGB/weight" not in variables or "mapping/Dense0/weight" not in variables:
-        raise Problem("snapshot", "it holds no StyleGAN2 generator")
-    if "mapping/LabelEmbed/weight" in variables:
-        raise Problem("snapshot", "labels of the ADA branch are not supported")
-    return variables, np.asarray(kernel, np.float32)
+    """What the client should tell the user of this environment."""
 
 
 class Generator:
     """The generator as a TensorFlow 1.14 graph, with constant noise."""
 
-    def __init__(self, tf, variables, kernel):
+    def __init__(self, tf, variables):
         self.tf, self.variables = tf, variables
-        self.latent_dim = variables["mapping/Dense0/weight"].shape[0]
-        if "mapping/LabelConcat/weight" in variables:
-            self.latent_dim = variables["mapping/LabelConcat/weight"].shape[1]
-        self.label_dim = variables.get("mapping/LabelConcat/weight", np.empty((0, 0))).shape[0]
+        label_weight = variables.get("mapping/LabelConcat/weight")
+        inputs = variables["mapping/Dense0/weight"].shape[0]
+        self.label_dim, self.latent_dim = (0, inputs) if label_weight is None else label_weight.shape
         self.sizes = [4]
         while "synthesis/{0}x{0}/Conv1/weight".format(2 * self.sizes[-1]) in variables:
             self.sizes.append(2 * self.sizes[-1])
-        self.layers = 2 * len(self.sizes)
-        filter_2d = np.outer(kernel, kernel) / kernel.sum() ** 2
+        taps = np.float32(variables["resample_filter"])
+        filter_2d = np.outer(taps, taps) / taps.sum() ** 2
         self.filter = filter_2d[::-1, ::-1].astype(np.float32)  # TensorFlow correlates, filters convolve
         self.z = tf.compat.v1.placeholder(tf.float32, [None, self.latent_dim])
         self.labels = tf.compat.v1.placeholder(tf.float32, [None, self.label_dim])
-        self.w_plus = tf.compat.v1.placeholder(tf.float32, [None, self.layers, len(variables["dlatent_avg"])])
+        self.w_plus = tf.compat.v1.placeholder(tf.float32, [None, 2 * len(self.sizes), len(variables["dlatent_avg"])])
         self.w, self.image = self._mapping(), self._synthesis()
         self.session = tf.compat.v1.Session()
 
-    def describe(self):
-        """What the first reply says."""
-        return {
-            "latent_dim": self.latent_dim,
-            "label_dim": self.label_dim,
-            "layers": self.layers,
-            "resolution": self.sizes[-1],
-            "w_avg": self.variables["dlatent_avg"],
-            "tensorflow": self.tf.__version__,
-        }
-
     def answer(self, request):
-        """Compute one request: arrays by name in, arrays by name out."""
+        """Compute one request: arrays by name in, w or pictures out."""
         if "w_plus" in request:
-            return {"image": self.session.run(self.image, {self.w_plus: request["w_plus"]})}
-        if "z" not in request:
-            raise Problem("request", "a request holds z or w_plus, not {}".format(", ".join(sorted(request))))
+            return self.session.run(self.image, {self.w_plus: request["w_plus"]})
         labels = request.get("labels", np.zeros((len(request["z"]), self.label_dim)))
-        return {"w": self.session.run(self.w, {self.z: request["z"], self.labels: labels})}
+        return self.session.run(self.w, {self.z: request["z"], self.labels: labels})
 
     def _mapping(self):
         tf, x, layer = self.tf, self.z, 0
@@ -147,12 +64,11 @@ class Generator:
             weight = weight * np.float32(0.01 / np.sqrt(len(weight)))  # the mapping learns at a hundredth of the rate
             x = tf.nn.leaky_relu(tf.matmul(x, weight) + bias * np.float32(0.01), 0.2) * ROOT2
             layer += 1
-        return tf.tile(x[:, None], [1, self.layers, 1])
+        return x
 
     def _synthesis(self):
         tf, v = self.tf, self.variables
-        constant = np.transpose(v["synthesis/4x4/Const/const"], [0, 2, 3, 1])
-        x = tf.tile(constant, [tf.shape(self.w_plus)[0], 1, 1, 1])
+        x = tf.tile(v["synthesis/4x4/Const/const"], [tf.shape(self.w_plus)[0], 1, 1, 1])
         x = self._styled(x, "4x4/Conv", 0)
         rgb = self._modulated(x, "4x4/ToRGB", 1, demodulate=False)
         for step, size in enumerate(self.sizes[1:]):
@@ -165,8 +81,7 @@ class Generator:
     def _styled(self, x, scope, index, up=False):
         """Modulated convolution, noise, bias and activation; the noise has the index of the style."""
         x = self._modulated(x, scope, index, up=up, bias=False)
-        noise = np.transpose(self.variables[f"synthesis/noise{index}"], [0, 2, 3, 1])
-        x += noise * self.variables[f"synthesis/{scope}/noise_strength"]
+        x += self.variables[f"synthesis/noise{index}"] * self.variables[f"synthesis/{scope}/noise_strength"]
         return self.tf.nn.leaky_relu(x + self.variables[f"synthesis/{scope}/bias"], 0.2) * ROOT2
 
     def _modulated(self, x, scope, index, up=False, demodulate=True, bias=True):
@@ -213,13 +128,13 @@ def import_tensorflow():
     warnings.simplefilter("ignore")
     wanted = "the worker needs Python 3.6 or 3.7 with TensorFlow 1.14"
     if sys.version_info[:2] not in PYTHONS:
-        raise Problem("environment", "{}; this is Python {}.{}".format(wanted, *sys.version_info[:2]))
+        raise Problem("{}; this is Python {}.{}".format(wanted, *sys.version_info[:2]))
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise Problem("environment", f"{wanted}; here it cannot be imported ({error})") from None
+        raise Problem(f"{wanted}; here it cannot be imported ({error})") from None
     if not tf.__version__.startswith(TENSORFLOW):
-        raise Problem("environment", f"{wanted}; this is TensorFlow {tf.__version__}")
+        raise Problem(f"{wanted}; this is TensorFlow {tf.__version__}")
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     return tf
 
@@ -233,11 +148,13 @@ def send(stream, arrays):
 
 
 def receive(stream):
-    """Read one message; None at the end of the stream."""
+    """Read one message; None where the stream ends before or in it."""
     head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+    size = LENGTH.unpack(head)[0] if head else 1
+    body = stream.read(size)
+    if len(body) < size:
         return None
-    with np.load(io.BytesIO(stream.read(LENGTH.unpack(head)[0])), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
@@ -245,16 +162,17 @@ def main():
     """Answer requests until the input ends."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get between the messages
+    network = receive(requests)
     try:
-        generator = Generator(import_tensorflow(), *read_snapshot(sys.argv[1]))
-        send(replies, generator.describe())
-        request = receive(requests)
-        while request is not None:
-            send(replies, generator.answer(request))
-            request = receive(requests)
+        generator = Generator(import_tensorflow(), network)
     except Problem as problem:
-        send(replies, {"error": str(problem), "kind": problem.kind})
+        send(replies, {"error": str(problem)})
         sys.exit(1)
+    send(replies, {})
+    request = receive(requests)
+    while request is not None:
+        send(replies, {"answer": generator.answer(request)})
+        request = receive(requests)
 
 
 if __name__ == "__main__":

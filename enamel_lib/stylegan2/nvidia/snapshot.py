@@ -32,29 +32,17 @@ KNOWN_VALUES = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonline
 KNOWN_VALUES |= {"mbstd_num_features": 1, "normalize_latents": True, "use_noise": True}
 
 
-def import_snapshot(
-    path: str | os.PathLike,
-) -> tuple[Generator, Discriminator, Generator]:
+def import_snapshot(path: str | os.PathLike) -> tuple[Generator, Discriminator, Generator]:
     """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow or PyTorch.
 
-    Nothing in the file is executed: of the names it may ask for, all stand for inert substitutes, and every other is
-    refused.
-
-    Parameters
-    ----------
-    path
-        The snapshot.
-
-    Returns
-    -------
-    tuple
-        Generator, discriminator, and the generator's moving average, which makes the better images.
+    Gives generator, discriminator, and the generator's moving average, which makes the better images. Nothing in the
+    file is executed: of the names it may ask for, all stand for inert substitutes, and every other is refused.
 
     Raises
     ------
     ModelError
-        If the file is missing, damaged, no such snapshot, asks for a name that is refused, or holds networks of
-        another architecture.
+        If the file is missing, damaged, no such snapshot, asks for a name that is refused, or holds networks of another
+        architecture.
     """
     path = Path(path)
     saved = _load(path)
@@ -106,21 +94,15 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: Any) -> None:
         super().__init__(file)
 
-        def reconstruct(*_: Any) -> _Array:
-            return _Array()
-
         def scalar(numbers: _Numbers, content: bytes) -> np.ndarray:
             return np.frombuffer(content, numbers.dtype).reshape(()).astype(np.float32)
 
-        def dtype(*arguments: Any) -> _Numbers:
-            return _Numbers(*arguments)
-
         self._known = {
             ("dnnlib.tflib.network", "Network"): type("Network", (), {}),
-            ("numpy.core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
             ("numpy.core.multiarray", "scalar"): scalar,
             ("numpy", "ndarray"): None,  # only handed to _reconstruct
-            ("numpy", "dtype"): dtype,
+            ("numpy", "dtype"): lambda *arguments: _Numbers(*arguments),
         } | torch_snapshot.known_names()
 
     def find_class(self, module: str, name: str) -> Any:
@@ -168,7 +150,7 @@ def _generator(network: Any) -> Generator:
         mapping_dim=first[1],
         resample_filter=_taps(arguments),
     )
-    _fill(_generator_names(generator), values)
+    _fill(generator_names(generator), values)
     return generator
 
 
@@ -256,7 +238,8 @@ def _fill(names: Names, values: dict[str, np.ndarray]) -> None:
         raise ModelError(f"variable {next(iter(left))} is unknown")
 
 
-def _generator_names(generator: Generator) -> Names:
+def generator_names(generator: Generator) -> Names:
+    """Variables of a generator with their names in a snapshot."""
     yield "dlatent_avg", generator.w_avg
     if generator.label_weight is not None:
         yield "mapping/LabelConcat/weight", generator.label_weight
