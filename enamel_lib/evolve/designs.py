@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,10 +12,8 @@ from PIL import Image
 from enamel_lib import paths
 from enamel_lib.errors import InputError
 from enamel_lib.evolve import genetic, judges, search
+from enamel_lib.generators.base import ImageGenerator
 from enamel_lib.reproduce import report
-
-if TYPE_CHECKING:
-    from enamel_lib.generators.base import ImageGenerator
 
 PICTURE, TRACE, FACTS, CHECKPOINT = "design.png", "trace.csv", "design.json", "checkpoint.npz"
 SAMPLE = 40  # random pictures whose hardness shows which targets need no search for the generator's range
@@ -23,7 +21,7 @@ SAMPLE = 40  # random pictures whose hardness shows which targets need no search
 
 def design(
     target: float,
-    generator: "ImageGenerator",
+    generator: ImageGenerator,
     evaluate: search.Evaluate,
     out: Path,
     *,
@@ -45,11 +43,6 @@ def design(
         Called with a sentence on what takes longer than usual.
     settings
         Those of `genetic.evolve`.
-
-    Returns
-    -------
-    dict
-        The facts as they are written, among them `hardness_gpa`, `generations`, `evaluations` and the `code`.
     """
     if not (out / CHECKPOINT).exists():
         _check_reach(target, generator, evaluate, tell)
@@ -81,7 +74,7 @@ def design(
 
 
 def _check_reach(
-    target: float, generator: "ImageGenerator", evaluate: search.Evaluate, tell: Callable[[str], None]
+    target: float, generator: ImageGenerator, evaluate: search.Evaluate, tell: Callable[[str], None]
 ) -> None:
     """Refuse a target that this generator does not reach, naming the range, which is searched only if needed."""
     codes = np.random.default_rng(0).standard_normal((SAMPLE, generator.latent_dim))

@@ -9,18 +9,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from enamel_lib import checkpoints
 from enamel_lib.errors import InputError, check_choice
 from enamel_lib.evolve import search
 from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 POPULATION = 10
 HARDEST = 20.0  # GPa; enamel has 2 to 7
@@ -31,16 +29,9 @@ TRACE = ("hardness", "operators", "born")
 class History:
     """What happened in one evolution towards a `target`, GPa, in G generations.
 
-    Attributes
-    ----------
-    hardness
-        `(G + 1, 10)` GPa of the survivors, first of the starting population.
-    operators
-        `(G + 1, 10)`, where each survivor came from, an index into `operators.OPERATORS`.
-    born
-        `(G + 1, 10)`, generation in which each survivor was made.
-    codes
-        `(10, latent_dim)`, the last population.
+    Of the survivors, first of the starting population, `hardness` is `(G + 1, 10)` GPa, `operators` where each came
+    from, an index into `operators.OPERATORS`, and `born` in which generation it was made. `codes` `(10, latent_dim)`
+    are those of the last population.
     """
 
     target: float
@@ -74,13 +65,11 @@ class History:
         """Predicted hardness of the final design, GPa."""
         return float(self.hardness[-1, self.best])
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """One row per generation: hardness (mean, sd, best, worst, GPa) and how many survivors each operator made.
 
         Best and worst are those nearest to and farthest from the target.
         """
-        import pandas as pd
-
         errors = np.abs(self.hardness - self.target)
         rows = np.arange(len(errors))
         table = {
@@ -94,10 +83,8 @@ class History:
         return pd.DataFrame(table)
 
 
-def finals(histories: Sequence[History]) -> "pd.DataFrame":
+def finals(histories: Sequence[History]) -> pd.DataFrame:
     """Final designs by target: `hardness` and `error` (GPa), `generations`, `evaluations`."""
-    import pandas as pd
-
     rows = [(each.target, each.best_hardness, each.generations, each.evaluations) for each in histories]
     table = pd.DataFrame(rows, columns=["target (GPa)", "hardness", "generations", "evaluations"])
     table.insert(2, "error", (table["hardness"] - table["target (GPa)"]).abs())
@@ -196,10 +183,6 @@ def evolve(
 
     Parameters
     ----------
-    generate
-        Codes `(N, latent_dim)` to pictures `(N, H, W, 3)`.
-    evaluate
-        Pictures to hardness `(N,)`, GPa.
     target
         GPa; several are evolved side by side, each a population of its own, in one batch, and have a history each.
     protocol

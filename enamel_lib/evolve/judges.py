@@ -5,9 +5,10 @@ hardness of them. It cannot see depth or regions, so it says how designs compare
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+import pandas as pd
 from scipy import spatial
 
 from enamel_lib import gradients, images, pic
@@ -16,20 +17,15 @@ from enamel_lib.evolve.operators import OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.generators import metrics
 from enamel_lib.images import TILE
+from enamel_lib.inference.base import Predictor
 from enamel_lib.pic import PIXEL_UM  # also of what a generator that learnt from tiles draws, once it has their size
 from enamel_lib.simulate import law, simulator
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
-
-    from enamel_lib.inference import Predictor
 
 COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 
 
-def evaluator(predictor: "Predictor") -> search.Evaluate:
+def evaluator(predictor: Predictor) -> search.Evaluate:
     """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
     return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
 
@@ -52,15 +48,13 @@ def law_hardness(pictures: np.ndarray) -> np.ndarray:
     return np.reshape(found, (-1, 2)).mean(axis=1)
 
 
-def at_half_depth(truth: "pd.DataFrame") -> np.ndarray:
+def at_half_depth(truth: pd.DataFrame) -> np.ndarray:
     """True hardness of tiles, `truth` and `depth` in columns, as it would be at half depth: `(N,)` GPa."""
     return (truth["truth"] / law.depth_factor(truth["depth"]) * law.depth_factor(0.5)).to_numpy()
 
 
-def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "pd.DataFrame":
+def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """Pearson's `correlation`, and `slope` of the second on the first, of pairs of readings `(n,)` in GPa."""
-    import pandas as pd
-
     found = {name: (np.corrcoef(*pair)[0, 1], np.polyfit(*pair, 1)[0]) for name, pair in pairs.items()}
     return pd.DataFrame(found, index=["correlation", "slope"]).T
 
@@ -77,14 +71,12 @@ def diversity(pictures: np.ndarray) -> float:
     return float(np.sqrt(spatial.distance.pdist(small, "sqeuclidean") / small.shape[1]).mean())
 
 
-def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 0) -> "pd.DataFrame":
+def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 0) -> pd.DataFrame:
     """What each operator does to the picture under each protocol, operators by protocols.
 
     It is the mean difference of colours, of 255, between a newcomer and the most similar one among members and earlier
     newcomers, the smallest of three trials. Below `COPY` it is a copy, but for rounding.
     """
-    import pandas as pd
-
     found = {}
     for name, protocol in PROTOCOLS.items():
         differences = []
@@ -100,7 +92,7 @@ def operator_changes(generate: search.Generate, *, latent_dim: int, seed: int = 
     return pd.DataFrame(found, index=OPERATORS[1:])
 
 
-def copies(changes: "pd.DataFrame") -> dict[str, str]:
+def copies(changes: pd.DataFrame) -> dict[str, str]:
     """Names of the operators that copy, by protocol, of `operator_changes`."""
     return {protocol: ", ".join(each.index[each < COPY]) or "none" for protocol, each in changes.items()}
 
@@ -111,14 +103,12 @@ def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: i
     return low.best_hardness, high.best_hardness
 
 
-def error_gradient(network: "keras.Model", indenter: "keras.Model", *, latent_dim: int) -> search.Gradient:
+def error_gradient(network: keras.Model, indenter: keras.Model, *, latent_dim: int) -> search.Gradient:
     """Gradient of the distance from a target with respect to the code, through generator and indenter.
 
     `network` takes codes to pictures `(N, H, W, 3)`, -1 to 1, and `indenter` tiles `(N, 200, 200, 3)` in 0 to 1 to `(N,
     1)` GPa.
     """
-    import keras
-
     code = keras.Input((latent_dim,))
     picture = keras.ops.clip(network(code) * 0.5 + 0.5, 0.0, 1.0)
     tile = keras.layers.Resizing(TILE, TILE)(picture)

@@ -42,25 +42,10 @@ class SearchResult:
 
 
 class Search(abc.ABC):
-    """A search for one target, with a budget of evaluations.
+    """A search for one target, with a budget of `evaluations`, that ends once a code is within the `tolerance` (GPa).
 
-    Parameters
-    ----------
-    latent_dim
-        Genes of a code.
-    target
-        GPa.
-    evaluations
-        To be spent.
-    tolerance
-        Stop as soon as a code is nearer to the target than this, GPa.
-    gradient
-        For searches that see inside the networks (`judges.error_gradient`).
-
-    Attributes
-    ----------
-    hardness, best_code
-        As in `SearchResult`.
+    `gradient` (`judges.error_gradient`) is for searches that see inside the networks. `hardness` and `best_code` are
+    what was found so far, as in `SearchResult`.
     """
 
     def __init__(
@@ -101,10 +86,7 @@ def run(
 ) -> None:
     """Drive searches in step, all their codes in one batch, until each is done; `after` is called after every step.
 
-    Raises
-    ------
-    InputError
-        If `evaluate` does not give one finite number for each picture.
+    If `evaluate` does not give one finite number for each picture, it is an `InputError`.
     """
     while active := [search for search in searches if not search.done]:
         asked = [search.ask()[: search.evaluations - len(search.hardness)] for search in active]

@@ -13,12 +13,8 @@ BATCH_SIZE = 16  # images in one call of an engine
 class ImageGenerator(ABC):
     """A generator of pictures.
 
-    Attributes
-    ----------
-    latent_dim, label_dim, layers, resolution
-        Length of z, of the labels (0 without), number of styles L, side of an image in px.
-    w_avg
-        `(w,)` float32, centre of the styles.
+    `latent_dim` and `label_dim` are the lengths of z and of the labels (0 without), `layers` the number L of styles,
+    `resolution` the side of an image in px, and `w_avg` `(w,)` float32 the centre of the styles.
     """
 
     latent_dim: int

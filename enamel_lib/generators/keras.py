@@ -17,12 +17,8 @@ from enamel_lib.stylegan2 import Generator, import_snapshot
 class NetworkGenerator(ImageGenerator):
     """A generator of this library behind an engine, from the Keras network or the path of its file (`load_network`).
 
-    Attributes
-    ----------
-    network
-        The Keras network itself, for gradients.
-    engine, precision
-        A name of `loading.ENGINES`; "float32", or "bfloat16" in which the largest layers compute.
+    It keeps the `network`, for gradients. Its `precision` is "float32", or "bfloat16" in which the largest layers
+    compute.
     """
 
     engine: str
@@ -66,10 +62,7 @@ class _Part(keras.Model):
 def load_network(path: str | os.PathLike) -> Generator:
     """Load the network that `save_generator` wrote, in float32, or the moving average in a snapshot `.pkl`.
 
-    Raises
-    ------
-    ModelError
-        If the file is missing, is not the one its card describes, or holds something else.
+    A file that is missing, is not the one its card describes, or holds something else is a `ModelError`.
     """
     path = Path(path)
     if path.suffix == ".pkl":

@@ -22,21 +22,11 @@ Engine = StrEnum("Engine", ["auto", *ENGINES])  # choices of the command line
 
 
 def load_generator(name: str | os.PathLike = "default", *, engine: str = "auto") -> ImageGenerator:
-    """Load a trained generator, after checking it against the SHA-256 in its model card.
+    """Load a trained generator, after checking it against the SHA-256 in its model card (`keras.load_network`).
 
-    Parameters
-    ----------
-    name
-        "default", the name of a file in `data/models`, the path of a `.keras` file, or of a snapshot `.pkl`.
-    engine
-        "keras"; "openvino"; "auto", which is OpenVINO where it can be used; or "tf1", TensorFlow 1.14 (`tf1.client`).
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, is not the one its card describes, or holds something else.
-    EngineError
-        If the engine cannot be used here.
+    `name` is "default", the name of a file in `data/models`, the path of a `.keras` file, or of a snapshot `.pkl`;
+    `engine` is "keras", "openvino", "auto", which is OpenVINO where it can be used, or "tf1", TensorFlow 1.14
+    (`tf1.client`). One that cannot be used here is an `EngineError`.
     """
     name = NAMES.get(str(name), str(name))
     return make_generator(Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras", engine=engine)

@@ -7,17 +7,17 @@ means something only beside its floor, the same measure between two samples of r
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+import pandas as pd
 from scipy import optimize, spatial, stats
+from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.neighbors import NearestNeighbors
 
 from enamel_lib import images, microstructure, pic
+from enamel_lib.indenter import network
 from enamel_lib.metrics import bootstrap_interval
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
 
 PHI_BINS, GAMMA_BINS = 12, 6
 ANGLES = np.linspace(0, 90, 181)  # where distributions of misorientation are compared, degrees
@@ -67,10 +67,8 @@ class Sample:
             yield director[:, lag:], director[:, :-lag]
 
 
-def describe(pictures: np.ndarray, model: "keras.Model") -> Sample:
+def describe(pictures: np.ndarray, model: keras.Model) -> Sample:
     """Sample of pictures of any side `(N, R, R, 3)` uint8, with the features that the indenter sees in them."""
-    from enamel_lib.indenter import network
-
     return Sample(pictures, network.penultimate_features(model, images.resize_all(pictures)))
 
 
@@ -96,14 +94,12 @@ def compare(made: Sample, real: Sample) -> dict[str, float]:
     }
 
 
-def curves(samples: Mapping[str, Sample], pixel_size_um: float) -> "pd.DataFrame":
+def curves(samples: Mapping[str, Sample], pixel_size_um: float) -> pd.DataFrame:
     """What `compare` compares, to be drawn: `sample`, `measure`, `x` and `y`.
 
     Measures are the "correlation" of c-axes against um, the "spectrum" against cycles per um, and the "misorientation"
     of neighbours, cumulative, against degrees.
     """
-    import pandas as pd
-
     found = []
     for name, sample in samples.items():
         frequency, power = sample.spectrum
@@ -116,15 +112,13 @@ def curves(samples: Mapping[str, Sample], pixel_size_um: float) -> "pd.DataFrame
     return pd.concat(found, ignore_index=True)
 
 
-def truncation(samples: Mapping[float, Sample], real: Sample, hardness: Mapping[float, np.ndarray]) -> "pd.DataFrame":
+def truncation(samples: Mapping[float, Sample], real: Sample, hardness: Mapping[float, np.ndarray]) -> pd.DataFrame:
     """Measures of pictures against truncation, with 95 % intervals from drawing the pictures anew.
 
     `samples` and `hardness` are pictures and their predicted hardness, `(N,)` GPa, by psi. Columns are `measure`
     ("precision" against `real`, "spread", the root mean square distance of features from their mean, or "hardness sd"),
     `psi`, `value`, `low` and `high`.
     """
-    import pandas as pd
-
     rows = []
     for psi, sample in samples.items():
         near, _ = precision_recall(sample.features, real.features)
@@ -168,8 +162,6 @@ def mmd(a: np.ndarray, b: np.ndarray) -> float:
 
     Features are scaled by their spread in `b`. Around 0 for samples of one distribution, and as often below as above.
     """
-    from sklearn.metrics.pairwise import polynomial_kernel
-
     a, b = ((x - b.mean(axis=0)) / (b.std(axis=0) + 1e-6) for x in (a, b))
     within = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in map(polynomial_kernel, (a, b))]
     return float(sum(within) - 2 * polynomial_kernel(a, b).mean())
@@ -180,8 +172,6 @@ def precision_recall(made: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np
 
     Near is within the distance of that sample to its third neighbour of its own kind. Precision and recall are means.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     cross = spatial.distance.cdist(made, real)
     reach = [
         NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(x) - 1)).fit(x).kneighbors()[0][:, -1] for x in (made, real)
@@ -192,17 +182,9 @@ def precision_recall(made: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np
 def nearest(made: np.ndarray, real: np.ndarray, *, apart: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Nearest real picture of each made one, flips and exchanged hues included, to see what was learnt by heart.
 
-    Parameters
-    ----------
-    made, real
-        `(N, R, R, 3)` and `(M, R, R, 3)` uint8; compared at 16 px a side.
-    apart
-        `(N, M)` bool: pairs to leave out, such as tiles of one map.
-
-    Returns
-    -------
-    index, distance
-        `(N,)` each: place in `real`; root mean square difference of colours, 0 to 255, infinite where all are left out.
+    Of `(N, R, R, 3)` and `(M, R, R, 3)` uint8, compared at 16 px a side, without the pairs that are `apart`, `(N, M)`
+    bool, such as tiles of one map: places in `real`, and root mean square differences of colours, 0 to 255, infinite
+    where all are left out, `(N,)` each.
     """
     queries, small = thumbnails(made), thumbnails(real).reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)
     swapped = small[..., [0, 2, 1]]  # as the orientation-true augmentation shows mirrored pictures

@@ -34,19 +34,9 @@ def make_step(
 ) -> Step:
     """Compile one step of an optimizer down a loss: it takes what the loss takes, and gives what the loss reports.
 
-    Parameters
-    ----------
-    optimizer
-        Built for `variables`; several steps may share one.
-    variables
-        What the step changes.
-    fixed
-        What else the loss reads and something else may change between the steps.
-
-    Raises
-    ------
-    EngineError
-        On a backend other than TensorFlow and JAX.
+    It changes `variables`, which the optimizer was built for; several steps may share one. `fixed` is what else the
+    loss reads and something else may change between the steps. Backends other than TensorFlow and JAX are an
+    `EngineError`.
     """
     makers = {"tensorflow": _tensorflow_step, "jax": _jax_step}
     if (backend := keras.backend.backend()) not in makers:

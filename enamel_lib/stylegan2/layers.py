@@ -10,6 +10,7 @@ network, colours and scores stay in that of the variables.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,9 +24,12 @@ Taps = Sequence[float]
 
 
 class _Scaled(keras.Layer):
-    """A layer whose weights are made with it, since all shapes are known, and scaled when used."""
+    """A layer whose weights are made with it, since all shapes are known, and scaled when used.
 
-    def __init__(self, rng: np.random.Generator, dtype: str | None = None) -> None:
+    `rng` draws them; `dtype` is that of Keras. Subclasses hand both on as what they are `made` with.
+    """
+
+    def __init__(self, *, rng: np.random.Generator, dtype: str | None = None) -> None:
         super().__init__(dtype=dtype, autocast=False)
         self._rng = rng
 
@@ -46,17 +50,8 @@ class Dense(_Scaled):
     `multiplier` is of weights and bias when used, next to 1/sqrt(inputs); 0.01 in the mapping network.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        units: int,
-        *,
-        rng: np.random.Generator,
-        activate: bool = True,
-        multiplier: float = 1,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(rng, dtype)
+    def __init__(self, inputs: int, units: int, *, activate: bool = True, multiplier: float = 1, **made: Any) -> None:
+        super().__init__(**made)
         self.weight = self._weight((inputs, units), multiplier=multiplier)
         self.bias = self._zeros((units,), "bias")
         self._gain = multiplier * (GAIN if activate else 1)
@@ -82,13 +77,12 @@ class Conv(_Scaled):
         filters: int,
         width: int = 3,
         *,
-        rng: np.random.Generator,
         taps: Taps | None = None,
         activate: bool = True,
         gain: float = 1,
-        dtype: str | None = None,
+        **made: Any,
     ) -> None:
-        super().__init__(rng, dtype)
+        super().__init__(**made)
         self.weight = self._weight((width, width, inputs, filters))
         self.bias = self._zeros((filters,), "bias") if activate else None
         self._gain = gain * (GAIN if activate else 1)
@@ -111,10 +105,8 @@ class Conv(_Scaled):
 class _Modulated(_Scaled):
     """What the generator's convolutions share: a kernel, a bias, and a style that scales the incoming channels."""
 
-    def __init__(
-        self, inputs: int, filters: int, width: int, style_dim: int, rng: np.random.Generator, dtype: str | None
-    ) -> None:
-        super().__init__(rng, dtype)
+    def __init__(self, inputs: int, filters: int, width: int, style_dim: int, **made: Any) -> None:
+        super().__init__(**made)
         self.weight = self._weight((width, width, inputs, filters))
         self.mod_weight = self._weight((style_dim, inputs), "mod_weight")
         self.mod_bias = self._zeros((inputs,), "mod_bias")
@@ -134,17 +126,9 @@ class StyledConv(_Modulated):
     """
 
     def __init__(
-        self,
-        inputs: int,
-        filters: int,
-        style_dim: int,
-        resolution: int,
-        *,
-        rng: np.random.Generator,
-        taps: Taps | None = None,
-        dtype: str | None = None,
+        self, inputs: int, filters: int, style_dim: int, resolution: int, *, taps: Taps | None = None, **made: Any
     ) -> None:
-        super().__init__(inputs, filters, 3, style_dim, rng, dtype)
+        super().__init__(inputs, filters, 3, style_dim, **made)
         self.noise_strength = self._zeros((), "noise_strength")
         self.noise = self._weight((1, resolution, resolution, 1), "noise")
         self.noise.trainable = False
@@ -171,8 +155,8 @@ class StyledConv(_Modulated):
 class ToRGB(_Modulated):
     """Modulated 1x1 convolution to colours, neither demodulated nor activated."""
 
-    def __init__(self, inputs: int, style_dim: int, *, rng: np.random.Generator, dtype: str | None = None) -> None:
-        super().__init__(inputs, 3, 1, style_dim, rng, dtype)
+    def __init__(self, inputs: int, style_dim: int, **made: Any) -> None:
+        super().__init__(inputs, 3, 1, style_dim, **made)
 
     def call(self, x: keras.KerasTensor, w: keras.KerasTensor) -> keras.KerasTensor:
         """From `(N, H, W, inputs)` and `(N, style_dim)` to `(N, H, W, 3)`."""

@@ -30,19 +30,9 @@ def load_recipe(
 ) -> dict[str, Any]:
     """Read and check a recipe: `name`, `network`, arguments of `build_generator`, and `stages` with all their settings.
 
-    Parameters
-    ----------
-    recipe
-        As `checkpoints.read_recipe` takes it; a file in `recipes/` by its name.
-    resolution
-        Leave out the stages above it, px; the recipe must have a stage of it.
-    kimg
-        Thousands of pictures to show in the last stage, instead of what the recipe says.
-
-    Raises
-    ------
-    InputError
-        If there is no such recipe, or a key or value in it is wrong.
+    `recipe` is as `checkpoints.read_recipe` takes it. Stages above a `resolution`, px, are left out, and there must be
+    one of it; `kimg`, thousands of pictures, replaces what the recipe says of the last stage. An `InputError` tells
+    what is wrong.
     """
     given = checkpoints.read_recipe(recipe, recipes=RECIPES)
     name, network, stages = given.pop("name"), given.pop("network", {}), given.pop("stages", None)

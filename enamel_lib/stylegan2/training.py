@@ -42,14 +42,9 @@ class Run:
     """One training: its pictures, its recipe and the state that a checkpoint holds.
 
     `pictures` are `(N, side, side, 3)` uint8 of any side, `recipe` is from `recipe.load_recipe`, and `out` a folder for
-    the checkpoint, the history and the sample grids. To `resume` is to go on from the checkpoint, if there is one.
-
-    Raises
-    ------
-    InputError
-        If `out` holds a checkpoint and `resume` is false.
-    ModelError
-        If the checkpoint is damaged, or of another network, seed or pictures.
+    the checkpoint, the history and the sample grids. To `resume` is to go on from the checkpoint, if there is one; not
+    to, where there is one, is an `InputError`, and one that is damaged or of another network, seed or pictures a
+    `ModelError`.
     """
 
     def __init__(

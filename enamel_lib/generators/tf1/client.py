@@ -37,17 +37,9 @@ class _Died(Exception):
 class Tf1Generator(NetworkGenerator):
     """A generator like any other, whose network runs in another process.
 
-    Parameters
-    ----------
-    python
-        Interpreter of the TensorFlow 1.14 environment; that of `make tf1`, or `$ENAMEL_TF1_PYTHON`, if None.
-    timeout_s
-        Longest wait for one answer (at most `BATCH_SIZE` pictures), s.
-
-    Raises
-    ------
-    EngineError
-        If the environment is missing or of a wrong version, or the worker dies twice or does not answer.
+    `python` is the interpreter of the TensorFlow 1.14 environment; that of `make tf1`, or `$ENAMEL_TF1_PYTHON`, if
+    None. `timeout_s` is the longest wait for one answer (at most `BATCH_SIZE` pictures), s. An `EngineError` tells that
+    the environment is missing or of a wrong version, or that the worker died twice or did not answer.
     """
 
     engine = "tf1"
@@ -132,9 +124,6 @@ class Tf1Generator(NetworkGenerator):
             raise self._dead("did not answer in time and was ended")
         if answer is None:
             raise _Died
-        if "error" in answer:
-            self.close()
-            raise EngineError(str(answer["error"]))
         return answer
 
     def _dead(self, how: str) -> EngineError:

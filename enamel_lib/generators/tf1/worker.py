@@ -5,8 +5,8 @@ One file for Python 3.6 that imports nothing of the project, because it runs in 
 written from the published rules of StyleGAN2 (Karras 2020), no code of NVIDIA's is read or run.
 
 Messages, both ways: eight bytes of length, then an `.npz` of named arrays without pickled objects. The first holds the
-variables of the network and its filter; each request then `z` (and `labels`) or `w_plus`, and each reply an `answer`, w
-or pictures, or else an `error`. The end of the input ends the worker.
+variables of the network and its filter, and is answered by an empty one; each request then `z` (and `labels`) or
+`w_plus`, and each reply an `answer`, w or pictures. The end of the input ends the worker.
 """
 
 import io
@@ -21,10 +21,6 @@ PYTHONS = ((3, 6), (3, 7))
 TENSORFLOW = "1.14."
 LENGTH = struct.Struct("<Q")
 ROOT2 = np.sqrt(2)
-
-
-class Problem(Exception):
-    """What the client should tell the user of this environment."""
 
 
 class Generator:
@@ -122,19 +118,19 @@ class Generator:
 
 
 def import_tensorflow():
-    """Import TensorFlow without its chatter, after checking that it is the one this file is written for."""
+    """Import TensorFlow without its chatter, if it is the one this file is written for; else end with the reason."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ.pop("TF2_BEHAVIOR", None)  # inherited from a process with TensorFlow 2, it would forbid graphs
     warnings.simplefilter("ignore")
     wanted = "the worker needs Python 3.6 or 3.7 with TensorFlow 1.14"
     if sys.version_info[:2] not in PYTHONS:
-        raise Problem("{}; this is Python {}.{}".format(wanted, *sys.version_info[:2]))
+        sys.exit("{}; this is Python {}.{}".format(wanted, *sys.version_info[:2]))
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise Problem(f"{wanted}; here it cannot be imported ({error})") from None
+        sys.exit(f"{wanted}; here it cannot be imported ({error})")
     if not tf.__version__.startswith(TENSORFLOW):
-        raise Problem(f"{wanted}; this is TensorFlow {tf.__version__}")
+        sys.exit(f"{wanted}; this is TensorFlow {tf.__version__}")
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     return tf
 
@@ -162,12 +158,7 @@ def main():
     """Answer requests until the input ends."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get between the messages
-    network = receive(requests)
-    try:
-        generator = Generator(import_tensorflow(), network)
-    except Problem as problem:
-        send(replies, {"error": str(problem)})
-        sys.exit(1)
+    generator = Generator(import_tensorflow(), receive(requests))
     send(replies, {})
     request = receive(requests)
     while request is not None:

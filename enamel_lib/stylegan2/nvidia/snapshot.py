@@ -36,13 +36,9 @@ def import_snapshot(path: str | os.PathLike) -> tuple[Generator, Discriminator, 
     """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow or PyTorch.
 
     Gives generator, discriminator, and the generator's moving average, which makes the better images. Nothing in the
-    file is executed: of the names it may ask for, all stand for inert substitutes, and every other is refused.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, damaged, no such snapshot, asks for a name that is refused, or holds networks of another
-        architecture.
+    file is executed: of the names it may ask for, all stand for inert substitutes, and every other is refused. A
+    `ModelError` tells that the file is missing, damaged, no such snapshot, asks for another name or holds another
+    architecture.
     """
     path = Path(path)
     saved = _load(path)

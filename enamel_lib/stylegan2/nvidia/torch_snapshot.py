@@ -121,10 +121,7 @@ def _storage(content: bytes) -> np.ndarray:
 def contents(network: Module, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give values and arguments as a TensorFlow snapshot names and lays them out.
 
-    Raises
-    ------
-    ModelError
-        If the network has labels, or a setting or filter that is not supported.
+    Labels, settings and filters that are not supported are a `ModelError`.
     """
     values, arguments = {}, {}
     for path, module in network.named():
