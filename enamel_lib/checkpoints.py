@@ -16,20 +16,14 @@ if TYPE_CHECKING:
     import keras
 
 
+Rule = tuple[Callable[[Any], bool], str]  # whether a value of a setting is good, and what it must be
+
+
 def read_recipe(recipe: str | Path | dict[str, Any], *, recipes: Path) -> dict[str, Any]:
     """Settings of a recipe and its `name`, unchecked.
 
-    Parameters
-    ----------
-    recipe
-        Name of a shipped recipe, path of a YAML file, or the settings themselves.
-    recipes
-        Folder of the shipped ones, `NAME.yml`.
-
-    Raises
-    ------
-    InputError
-        If there is no such recipe, or it is not YAML.
+    It is given by the name of a shipped one, `NAME.yml` in the folder `recipes`, the path of a YAML file, or the
+    settings themselves. A file that is not there or no YAML is an `InputError`.
     """
     if isinstance(recipe, dict):
         return {"name": "own"} | recipe
@@ -49,17 +43,31 @@ def shipped(recipes: Path) -> list[str]:
     return sorted(path.stem for path in recipes.glob("*.yml"))
 
 
-def complete_stages(stages: Any, settings: dict[str, Any], *, name: str, needs: str) -> list[dict[str, Any]]:
-    """Stages with the settings that they do not override.
+def one_of(*choices: str) -> Rule:
+    """Rule of a setting that has a few choices."""
+    return lambda value: value in choices, f"one of {', '.join(choices)}"
 
-    Raises
-    ------
-    InputError
-        If there is no list of stages; it says what each `needs`.
+
+def complete_stages(
+    given: dict[str, Any], defaults: dict[str, Any], rules: dict[str, Rule], *, name: str
+) -> list[dict[str, Any]]:
+    """Stages of a recipe with the settings that they do not override, its own or by default, good by the rules.
+
+    No list of stages, a key without a rule, a rule without a key and a value that is not good are an `InputError`.
     """
+    stages = given.pop("stages", None)
     if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        raise InputError(f"recipe {name!r} has no list of `stages`; give each {needs}")
-    return [settings | stage for stage in stages]
+        needed = " and ".join(f"`{key}`" for key in rules if key not in defaults)
+        raise InputError(f"recipe {name!r} has no list of `stages`; give each {needed}")
+    stages = [defaults | given | stage for stage in stages]
+    for stage in stages:
+        if unknown := set(stage) ^ set(rules):
+            raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
+        for key, value in stage.items():
+            good, wanted = rules[key]
+            if not good(value):
+                raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
+    return stages
 
 
 def shuffled(step: int, size: int, count: int, rng: Callable[[int], np.random.Generator]) -> np.ndarray:
@@ -70,16 +78,10 @@ def shuffled(step: int, size: int, count: int, rng: Callable[[int], np.random.Ge
 
 
 def write_checkpoint(path: Path, about: dict[str, Any], arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Replace a checkpoint in one go.
+    """Replace a checkpoint, a `.npz` file, in one go.
 
-    Parameters
-    ----------
-    path
-        A `.npz` file.
-    about
-        What JSON can hold: what the run is (its recipe, seed, data, ...), and where it stands.
-    arrays
-        Lists of arrays of any shape and dtype, by name.
+    `about` is what JSON can hold: what the run is (its recipe, seed, data, ...), and where it stands; `arrays` are
+    lists of arrays of any shape and dtype, by name.
     """
     flat = {f"{name}_{index}": array for name, each in arrays.items() for index, array in enumerate(each)}
     with paths.atomic(path) as temporary:
@@ -87,13 +89,7 @@ def write_checkpoint(path: Path, about: dict[str, Any], arrays: Mapping[str, Seq
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
-    """Give back what `write_checkpoint` wrote, lists of no arrays left out.
-
-    Raises
-    ------
-    ModelError
-        If the file is damaged.
-    """
+    """Give back what `write_checkpoint` wrote, lists of no arrays left out; a damaged file is a `ModelError`."""
     try:
         with np.load(path, allow_pickle=False) as file:
             about, arrays = json.loads(str(file["about"])), {}
@@ -122,10 +118,7 @@ def values_of(variables: Iterable["keras.Variable"]) -> list[np.ndarray]:
 def assign(variables: Sequence["keras.Variable"], values: Sequence[np.ndarray]) -> None:
     """Give variables their values, in order.
 
-    Raises
-    ------
-    ModelError
-        If number or shapes differ, and then before any variable has changed.
+    If number or shapes differ, it is a `ModelError`, before any variable has changed.
     """
     if len(variables) != len(values):
         raise ModelError(f"{len(values)} arrays cannot be the weights of a network with {len(variables)} variables")

@@ -13,7 +13,6 @@ from enamel_lib import checkpoints
 from enamel_lib.errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
-CHOICES = {"precision": ("float32", "mixed_bfloat16"), "schedule": ("constant", "cosine")}
 DEFAULTS = {
     "precision": "float32",
     "batch_size": 32,
@@ -22,6 +21,14 @@ DEFAULTS = {
     "norm_momentum": 0.99,  # of the running mean and variance in batch normalization
     "checkpoint_every": 100,  # steps
     "validation_tiles": 256,  # at most; drawn once
+}
+WHOLE = (lambda value: isinstance(value, int) and value > 0, "a whole number above 0")
+SHARE = (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1")
+RULES = {
+    **dict.fromkeys(("size", "images", "batch_size", "checkpoint_every", "validation_tiles"), WHOLE),
+    **dict.fromkeys(("learning_rate", "norm_momentum"), SHARE),
+    "precision": checkpoints.one_of("float32", "mixed_bfloat16"),
+    "schedule": checkpoints.one_of("constant", "cosine"),
 }
 
 
@@ -33,26 +40,8 @@ def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     or a key or value in it is unknown.
     """
     given = checkpoints.read_recipe(recipe, recipes=RECIPES)
-    stages, name, sections = given.pop("stages", None), given.pop("name"), given.pop("sections", None)
+    name, sections = given.pop("name"), given.pop("sections", None)
     if sections is not None and (not isinstance(sections, int) or sections < 2):
         raise InputError(f"recipe {name!r}: sections is {sections!r}; it must be a whole number above 1")
-    complete = checkpoints.complete_stages(
-        stages, DEFAULTS | given, name=name, needs="a `size` and a number of `images`"
-    )
-    for stage in complete:
-        _check_stage(stage, name)
-    return {"name": name, "sections": sections, "stages": complete}
-
-
-def _check_stage(stage: dict[str, Any], name: str) -> None:
-    if unknown := set(stage) ^ {*DEFAULTS, "size", "images"}:
-        raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
-    for key, value in stage.items():
-        if key in CHOICES:
-            good, wanted = value in CHOICES[key], f"one of {', '.join(CHOICES[key])}"
-        elif isinstance(DEFAULTS.get(key), float):
-            good, wanted = isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"
-        else:
-            good, wanted = isinstance(value, int) and value > 0, "a whole number above 0"
-        if not good:
-            raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
+    stages = checkpoints.complete_stages(given, DEFAULTS, RULES, name=name)
+    return {"name": name, "sections": sections, "stages": stages}

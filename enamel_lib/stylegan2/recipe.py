@@ -3,13 +3,13 @@
 A recipe is a YAML file in `recipes/`: sizes of the network, and `stages` that may override settings.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 from enamel_lib import checkpoints
 from enamel_lib.errors import InputError
 
-AUGMENTATIONS = ("orientation-true", "paper", "none")  # see `pictures.augment`
 RECIPES = Path(__file__).parent / "recipes"
 NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
 DEFAULTS = {
@@ -22,7 +22,16 @@ DEFAULTS = {
     "path_weight": 2.0,  # of the path-length regularisation; 0 leaves it out
     "checkpoint_kimg": 4.0,  # also between rows of the history
 }
-STAGE = {"resolution", "kimg"}  # what every stage must name
+MULTIPLE = (lambda value: isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0")
+ABOVE = (lambda value: isinstance(value, int | float) and value > 0, "a number above 0")
+RULES = {
+    **dict.fromkeys(("resolution", "batch_size"), MULTIPLE),
+    **dict.fromkeys(("kimg", "learning_rate", "r1_gamma", "checkpoint_kimg"), ABOVE),
+    "path_weight": (lambda value: isinstance(value, int | float) and value >= 0, "0 or a number above"),
+    "precision": checkpoints.one_of("float32", "mixed_bfloat16"),
+    "checkpoint_precision": checkpoints.one_of("float32", "float16"),
+    "augmentation": checkpoints.one_of("orientation-true", "paper", "none"),  # see `pictures.augment`
+}
 
 
 def load_recipe(
@@ -35,14 +44,13 @@ def load_recipe(
     what is wrong.
     """
     given = checkpoints.read_recipe(recipe, recipes=RECIPES)
-    name, network, stages = given.pop("name"), given.pop("network", {}), given.pop("stages", None)
-    stages = checkpoints.complete_stages(
-        stages, DEFAULTS | given, name=name, needs="a `resolution` and a number of `kimg`"
-    )
+    name, network = given.pop("name"), given.pop("network", {})
+    stages = checkpoints.complete_stages(given, DEFAULTS, RULES, name=name)
     if unknown := set(network) - set(NETWORK):
         raise InputError(f"recipe {name!r}: network has the unknown {', '.join(sorted(unknown))}")
-    for before, stage in zip([None, *stages], stages, strict=False):
-        _check(stage, before, name)
+    for before, stage in itertools.pairwise(stages):
+        if stage["resolution"] not in (before["resolution"], 2 * before["resolution"]):
+            raise InputError(f"recipe {name!r}: a stage has the resolution of the one before, or twice it")
     if resolution is not None:
         stages = [stage for stage in stages if stage["resolution"] <= resolution]
         if not stages or stages[-1]["resolution"] != resolution:
@@ -50,26 +58,3 @@ def load_recipe(
     if kimg is not None:
         stages[-1] = stages[-1] | {"kimg": kimg}
     return {"name": name, "network": NETWORK | network, "stages": stages}
-
-
-def _check(stage: dict[str, Any], before: dict[str, Any] | None, name: str) -> None:
-    if unknown := set(stage) ^ (set(DEFAULTS) | STAGE):
-        raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
-    choices = {
-        "precision": ("float32", "mixed_bfloat16"),
-        "checkpoint_precision": ("float32", "float16"),
-        "augmentation": AUGMENTATIONS,
-    }
-    for key, value in stage.items():
-        if key in choices:
-            good, wanted = value in choices[key], f"one of {', '.join(choices[key])}"
-        elif key in ("batch_size", "resolution"):
-            good, wanted = isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0"
-        elif key == "path_weight":
-            good, wanted = isinstance(value, int | float) and value >= 0, "0 or a number above"
-        else:
-            good, wanted = isinstance(value, int | float) and value > 0, "a number above 0"
-        if not good:
-            raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
-    if before is not None and stage["resolution"] not in (before["resolution"], 2 * before["resolution"]):
-        raise InputError(f"recipe {name!r}: a stage has the resolution of the one before, or twice it")
