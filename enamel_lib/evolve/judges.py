@@ -106,8 +106,8 @@ def reach(generate: search.Generate, evaluate: search.Evaluate, *, latent_dim: i
 def error_gradient(network: keras.Model, indenter: keras.Model, *, latent_dim: int) -> search.Gradient:
     """Gradient of the distance from a target with respect to the code, through generator and indenter.
 
-    `network` takes codes to pictures `(N, H, W, 3)`, -1 to 1, and `indenter` tiles `(N, 200, 200, 3)` in 0 to 1 to `(N,
-    1)` GPa.
+    `network` takes codes to pictures `(N, H, W, 3)`, -1 to 1, and `indenter` tiles `(N, 200, 200, 3)` in 0 to 1 to
+    `(N, 1)` GPa.
     """
     code = keras.Input((latent_dim,))
     picture = keras.ops.clip(network(code) * 0.5 + 0.5, 0.0, 1.0)

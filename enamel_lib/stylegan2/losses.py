@@ -49,8 +49,8 @@ def path_lengths(synthesis: Callable[[Any], Any], w_plus: Any, noise: Any) -> An
 def mixed_styles(generator: keras.Model, z: Any, crossover: Any) -> tuple[Any, Any]:
     """Styles of pairs of latents `(2, N, latent_dim)`: of the first up to a layer, of the second from there on.
 
-    `crossover` are the layers, `(N,)` whole numbers; `num_layers` mixes nothing. Gives w_plus `(N, num_layers,
-    style_dim)` and the mean style of the first latents, `(style_dim,)`.
+    `crossover` are the layers, `(N,)` whole numbers; `num_layers` mixes nothing. Gives w_plus
+    `(N, num_layers, style_dim)` and the mean style of the first latents, `(style_dim,)`.
     """
     first, second = generator.mapping(z[0]), generator.mapping(z[1])
     of_first = ops.arange(generator.num_layers)[None, :] < crossover[:, None]
