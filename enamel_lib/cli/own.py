@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from enamel_lib.cli import console
-from enamel_lib.cli.maps import Computing, Weights
+from enamel_lib.cli.maps import Computing
 from enamel_lib.errors import InputError
 from enamel_lib.inference.base import Engine
 
@@ -32,7 +32,7 @@ def compare(
     indents: Measured,
     pixel_size: PixelSize = None,
     out: Folder = Path(),
-    model: Weights = "default",
+    model: console.Indenter = "default",
     engine: Computing = Engine.auto,
     force: console.Force = False,
 ) -> None:
@@ -68,7 +68,7 @@ def register(
         Path | None, typer.Option(help="Pairs of points, for an affine: x_um, y_um or col, row; map_col, map_row.")
     ] = None,
     out: Folder = Path(),
-    model: Weights = "default",
+    model: console.Indenter = "default",
     engine: Computing = Engine.auto,
     force: console.Force = False,
 ) -> None:
@@ -103,7 +103,7 @@ def fit(
     indents: Measured,
     out: Annotated[Path, typer.Option(help="The network to write, a .keras file; its card goes beside it.")],
     pixel_size: PixelSize = None,
-    model: Weights = "default",
+    model: console.Indenter = "default",
     force: console.Force = False,
 ) -> None:
     """Fit the dense layer of a network to the indents of one map, judged on strips that were left out."""
