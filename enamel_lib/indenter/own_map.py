@@ -52,7 +52,7 @@ def scores(table: pd.DataFrame, predicted: pd.Series) -> pd.DataFrame:
 
     Rows `whole map`, `within blocks` (both freed of their means over blocks of 24 um), `between blocks` (those means);
     columns `n`, `r` with a 95 % interval `low` to `high` by resampling blocks, `rmse` and `bias` (GPa, predicted less
-    measured). What is undefined, such as an interval of fewer than four blocks, is NaN.
+    measured). What is undefined, such as r or an interval of fewer than four, is NaN.
     """
     block = pd.Series(_blocks(table), table.index)
     both = pd.DataFrame({"predicted": predicted, "measured": table["hardness"]}).dropna()
@@ -77,7 +77,7 @@ def _score(both: pd.DataFrame, groups: Any) -> dict[str, float]:
             lambda rows: metrics.compare_maps(one[rows], two[rows])["pearson"], groups
         )
     low, high = interval
-    found = {"n": len(one), "r": compared["pearson"], "low": low, "high": high}
+    found = {"n": len(one), "r": compared["pearson"] if len(one) > 3 else np.nan, "low": low, "high": high}
     return found | {"rmse": compared["rmse"], "bias": compared["mean_difference"]}
 
 
