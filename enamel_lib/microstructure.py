@@ -4,14 +4,30 @@ They judge how near the simulator (and later the generator) comes to the real ma
 of the real map are the floor. Functions take decoded pictures, so simulated, generated and real maps are treated alike.
 """
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pandas as pd
+from scipy import ndimage
 
 from enamel_lib import pic
 
 LAGS_PX = (1, 2, 4, 8, 16, 32)
 VALUE_LEVELS = (0.01, 0.05, 0.25, 0.50, 0.75, 0.99)
 HUE_BINS = 12  # of 15 degrees, from -90
-WANTED = {"lag_misorientation": 0.25, "value_quantiles": 0.08, "hue": 0.25}  # of the simulator: `likeness` at most so
+PITCH_WINDOW_PX = 128  # some five rods of the real map
+CONTRAST_PX, CONTRAST = 6.0, 0.08  # walls differ from the rods beside them by so much brightness over so many px
+WANTED = {  # of the simulator: `likeness` to the real map at most so
+    "lag_misorientation": 0.15,
+    "value_quantiles": 0.06,
+    "hue": 0.15,
+    "hue_by_contrast": 0.2,
+    "spectrum": 0.25,
+    "fine_spectrum": 0.12,
+    "rod_pitch": 0.3,
+}
 
 
 def lag_misorientation(director: np.ndarray, lags: tuple[int, ...] = LAGS_PX) -> np.ndarray:
@@ -39,6 +55,18 @@ def hue_histogram(rgb: np.ndarray, bins: int = HUE_BINS) -> np.ndarray:
     return np.histogram(phi, bins=bins, range=(-90, 90))[0] / phi.size
 
 
+def hue_by_contrast(rgb: np.ndarray) -> np.ndarray:
+    """Shares `(3, HUE_BINS)` of pixels by in-plane angle that are darker than around, neither, or brighter; sum 1.
+
+    It tells how rods and the walls between them are coloured: in the real map walls are brighter, and greener.
+    """
+    phi, _ = pic.decode(rgb)
+    value = pic.brightness(rgb).astype(np.float32)
+    contrast = np.digitize(value - ndimage.gaussian_filter(value, CONTRAST_PX), (-CONTRAST, CONTRAST))
+    counts = [np.histogram(phi[contrast == level], bins=HUE_BINS, range=(-90, 90))[0] for level in range(3)]
+    return np.array(counts) / phi.size
+
+
 def value_quantiles(rgb: np.ndarray, levels: tuple[float, ...] = VALUE_LEVELS) -> np.ndarray:
     """Quantiles of brightness V, 0 to 1: V = 1 - gamma / 90."""
     return np.quantile(pic.brightness(rgb), levels)
@@ -61,11 +89,18 @@ def radial_spectrum(rgb: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.nda
 
 
 def rod_pitch(rgb: np.ndarray) -> float:
-    """Distance to the nearest side peak of the brightness' autocorrelation, px; NaN if there is none.
+    """Shortest way from rod to rod, px: across rods that are cut long, their width; NaN if there is none.
 
-    Across rods that are cut long this is their width, the shortest way from rod to rod.
+    It is the median over windows of `PITCH_WINDOW_PX`, for rods of one map differ and the peaks of a whole map blur.
     """
     value = pic.brightness(rgb)
+    rows, cols = (range(0, max(1, side - PITCH_WINDOW_PX + 1), PITCH_WINDOW_PX // 2) for side in value.shape)
+    found = [_side_peak(value[r : r + PITCH_WINDOW_PX, c : c + PITCH_WINDOW_PX]) for r in rows for c in cols]
+    return float(np.median([each for each in found if each is not None] or np.nan))
+
+
+def _side_peak(value: np.ndarray) -> float | None:
+    """Distance to the nearest side peak of the brightness' autocorrelation, px; None if there is none."""
     size = [2 * side for side in value.shape]
     spectrum = np.abs(np.fft.rfft2(value - value.mean(), s=size)) ** 2
     pairs = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones_like(value), s=size)) ** 2, s=size)
@@ -79,7 +114,7 @@ def rod_pitch(rgb: np.ndarray) -> float:
     rows, cols = np.nonzero((inner > np.max(around, axis=0)) & (inner > 0.05 * patch[reach, reach]))
     distance = np.hypot(rows + 1 - reach, cols + 1 - reach)
     distance = distance[distance > 3]
-    return float(distance.min()) if distance.size else float("nan")
+    return distance.min() if distance.size else None
 
 
 def profile(rgb: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,6 +131,31 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> float:
     return float(0.5 * np.abs(np.asarray(p) - np.asarray(q)).sum())
 
 
+def measures(rgb: np.ndarray) -> dict[str, np.ndarray | float]:
+    """What `likeness` compares, of a map `(H, W, 3)`."""
+    spectrum = radial_spectrum(rgb)[1]
+    return {
+        "lag_misorientation": lag_misorientation(pic.director(rgb)),
+        "value_quantiles": value_quantiles(rgb),
+        "hue": hue_histogram(rgb),
+        "hue_by_contrast": hue_by_contrast(rgb),
+        "spectrum": spectrum,
+        "fine_spectrum": np.log10(np.maximum(spectrum, 1e-12)),
+        "rod_pitch": rod_pitch(rgb),
+    }
+
+
+DISTANCES = {
+    "lag_misorientation": lambda one, other: np.abs(one / other - 1).max(),
+    "value_quantiles": lambda one, other: np.abs(one - other).max(),
+    "hue": total_variation,
+    "hue_by_contrast": total_variation,
+    "spectrum": total_variation,
+    "fine_spectrum": lambda one, other: np.abs(one - other).mean(),
+    "rod_pitch": lambda one, other: abs(one / other - 1),
+}
+
+
 def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     """Distances of one map from another at the same scale, each 0 for equal maps.
 
@@ -103,14 +163,52 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     -------
     distances
         `lag_misorientation` (largest relative difference of a lag's mean), `value_quantiles` (largest difference),
-        `hue` and `spectrum` (total variation), `rod_pitch` (relative difference).
+        `hue`, `hue_by_contrast` and `spectrum` (total variation), `fine_spectrum` (mean difference of the spectrum's
+        powers of ten), `rod_pitch` (relative difference).
     """
-    lag, lag_reference = (lag_misorientation(pic.director(image)) for image in (rgb, reference))
-    pitch, pitch_reference = rod_pitch(rgb), rod_pitch(reference)
-    return {
-        "lag_misorientation": float(np.abs(lag / lag_reference - 1).max()),
-        "value_quantiles": float(np.abs(value_quantiles(rgb) - value_quantiles(reference)).max()),
-        "hue": total_variation(hue_histogram(rgb), hue_histogram(reference)),
-        "spectrum": total_variation(radial_spectrum(rgb)[1], radial_spectrum(reference)[1]),
-        "rod_pitch": abs(pitch / pitch_reference - 1),
+    return distances(measures(rgb), measures(reference))
+
+
+def median_likeness(maps: Sequence[np.ndarray], reference: np.ndarray) -> dict[str, float]:
+    """Median of the `likeness` of several maps to one, measure by measure."""
+    wanted = measures(reference)
+    return pd.DataFrame(distances(measures(one), wanted) for one in maps).median().to_dict()
+
+
+def distances(one: dict, other: dict) -> dict[str, float]:
+    """Distances between the `measures` of two maps, as `likeness` gives them."""
+    return {name: float(between(one[name], other[name])) for name, between in DISTANCES.items()}
+
+
+def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:
+    """Summaries of the c-axes that each tile shows, free of the unknown sign of gamma.
+
+    Parameters
+    ----------
+    tiles
+        `(N, H, W, 3)` uint8.
+
+    Returns
+    -------
+    statistics
+        One row per tile: shares of in-plane angle, quantiles of brightness, mean misorientation at growing lags
+        (degrees), radial spectrum, and the sign-free entries of the mean director dyad.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return pd.DataFrame(pool.map(_statistics, tiles))
+
+
+def _statistics(tile: np.ndarray) -> dict[str, float]:
+    director = pic.director(tile).astype(np.float32)
+    x, y, z = np.moveaxis(director, -1, 0)
+    _, spectrum = radial_spectrum(tile, bins=8)
+    row = {f"hue_{i}": v for i, v in enumerate(hue_histogram(tile))}
+    row |= {f"value_{i}": v for i, v in enumerate(value_quantiles(tile))}
+    row |= {f"lag_{lag}": v for lag, v in zip(LAGS_PX, lag_misorientation(director), strict=True)}
+    row |= {f"spectrum_{i}": np.log(v + 1e-12) for i, v in enumerate(spectrum)}
+    return row | {
+        "dyad_xx": np.mean(x * x),
+        "dyad_xy": np.mean(x * y),
+        "dyad_yy": np.mean(y * y),
+        "dyad_zz": np.mean(z * z),
     }

@@ -47,3 +47,33 @@ def test_total_variation():
 def test_likeness_of_a_map_with_itself_is_zero():
     rgb = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     assert all(value == 0 or np.isnan(value) for value in microstructure.likeness(rgb, rgb).values())
+
+
+def test_hue_by_contrast_tells_walls_from_rods():
+    """Dark blue squares in a bright green net: the net is brighter than around it, the squares darker or neither."""
+    rgb = np.zeros((96, 96, 3), np.uint8)
+    rgb[..., 2] = 80
+    net = (np.arange(96) % 12 < 2)[:, None] | (np.arange(96) % 12 < 2)
+    rgb[net] = (0, 250, 0)
+    dark, middle, bright = microstructure.hue_by_contrast(rgb)
+    assert dark.sum() + middle.sum() + bright.sum() == pytest.approx(1)
+    assert bright.argmax() == 4  # green is phi = -30
+    assert bright.sum() == pytest.approx(net.mean(), abs=0.02)
+    assert dark.argmax() == 8  # blue is phi = 30
+    assert bright[8] == dark[4] == 0
+
+
+def test_pitch_of_a_map_is_that_of_most_of_its_windows():
+    rows, cols = np.mgrid[:256, :384]
+    period = np.where(cols < 256, 16, 32)
+    wave = 0.5 + 0.25 * np.sin(2 * np.pi * rows / period) + 0.25 * np.sin(2 * np.pi * cols / period)
+    rgb = np.repeat(np.rint(255 * wave).astype(np.uint8)[..., None], 3, axis=2)
+    assert microstructure.rod_pitch(rgb) == pytest.approx(16, abs=1)
+
+
+def test_median_likeness_is_that_of_the_middle_map():
+    rng = np.random.default_rng(1)
+    reference = rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    near, far = (np.clip(reference * factor, 0, 255).astype(np.uint8) for factor in (0.9, 0.5))
+    middle = microstructure.median_likeness([reference, near, far], reference)
+    assert middle["value_quantiles"] == microstructure.likeness(near, reference)["value_quantiles"] > 0

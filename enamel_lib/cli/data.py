@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from enamel_lib import paths
 from enamel_lib.cli import console
 from enamel_lib.errors import InputError
 
@@ -40,6 +41,9 @@ def simulate(
     world: Annotated[
         str, typer.Option(help="What ties hardness to the picture: visible, confounded or null.")
     ] = "confounded",
+    texture: Annotated[
+        str | None, typer.Option(help="real-map, prior, or a file from fit-texture; the first simulator's if none.")
+    ] = None,
     seed: console.Seed = 0,
     force: console.Force = False,
 ) -> None:
@@ -49,8 +53,36 @@ def simulate(
     console.refuse_overwriting(out / "labels.csv", force=force)
     with console.steps("simulating") as step:
         seeds = range(seed, seed + count)
-        write_tiles(out, seeds, size=size, pixel_size_um=pixel_size, world=world, progress=step)
+        write_tiles(out, seeds, size=size, pixel_size_um=pixel_size, world=world, texture=texture, progress=step)
     typer.echo(f"{count} simulated tiles in {out}")
+
+
+@commands.command()
+def fit_texture(
+    out: Annotated[Path, typer.Option(help="Folder for texture.yml and history.csv.")],
+    image: Annotated[Path | None, typer.Argument(help="PIC map; the public real map if none.")] = None,
+    pixel_size: Annotated[float, typer.Option(min=0.03, max=0.5, help="Micrometres per pixel of the map.")] = 0.24,
+    start: Annotated[str, typer.Option(help="Preset or file of the texture to begin with.")] = "start",
+    generations: Annotated[int, typer.Option(min=1, help="Of 16 simulated maps each.")] = 40,
+    step: Annotated[float, typer.Option(min=0.01, max=0.5, help="First step, as a share of each range.")] = 0.05,
+    seed: console.Seed = 0,
+    force: console.Force = False,
+) -> None:
+    """Fit the simulator's texture to the statistics of a PIC map (half an hour); keep a record of the fit."""
+    from enamel_lib import images, reference
+    from enamel_lib.simulate import fitting, preset
+
+    file, history = out / "texture.yml", out / "history.csv"
+    console.refuse_overwriting(file, history, force=force)
+    picture = images.read_image(image) if image else reference.real_map()
+    settings = {"pixel_size_um": pixel_size, "generations": generations, "step": step, "seed": seed}
+    with console.steps("fitting") as progress:
+        texture, table = fitting.fit(picture, start=preset(start), **settings, progress=progress)
+    with paths.atomic(history) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4g")
+    texture.write(file, map=image.name if image else reference.REAL_MAP, start=start, **settings)
+    first, last = table["loss"].iloc[[0, -1]]
+    typer.echo(f"{file}: mean distance {last:.2f} of what is wanted, {first:.2f} at first")
 
 
 @commands.command()

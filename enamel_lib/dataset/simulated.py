@@ -77,6 +77,7 @@ def simulate_sources(
             "seed": seed,
             "world": world,
             "version": __version__,
+            "simulator": simulator.VERSION,
             "pixel_size_um": PIXEL_UM,
             "tiles": len(tiles),
             "sha256": data_hash(folder),

@@ -6,6 +6,7 @@ The layout, column by column, is described in data/README.md.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -28,6 +29,7 @@ from enamel_lib.dataset.simulated import (
 from enamel_lib.dataset.tables import Column
 from enamel_lib.errors import DataError, InputError
 from enamel_lib.images import TILE, read_image
+from enamel_lib.simulate import simulator
 
 AUTHORS = (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)
 POSITIONS_CSV = "positions.csv"  # optional, the user's: where each tile lies in its map
@@ -77,18 +79,27 @@ class Source:
 def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
     """Folder of the default data: `data/raw` if own maps or the authors' tables are there, else simulated sources.
 
-    The simulated sources are made if they are not there yet, which takes about a minute; `progress(done, total)`
-    hears of every map.
+    The simulated sources are made if they are not there yet, or are of an older simulator, which takes about a minute;
+    `progress(done, total)` hears of every map.
     """
     if any(tables.find(paths.RAW, name) for name in (own.MAPS_CSV, *AUTHORS)):
         return paths.RAW
-    if not (SIMULATED / MANIFEST).exists():
+    if not _is_current(SIMULATED):
+        shutil.rmtree(SIMULATED, ignore_errors=True)
         try:
             simulate_sources(SIMULATED, progress=progress)
         except OSError:
-            if not (SIMULATED / MANIFEST).exists():  # or else another notebook, begun meanwhile, was done first
+            if not _is_current(SIMULATED):  # or else another notebook, begun meanwhile, was done first
                 raise
     return SIMULATED
+
+
+def _is_current(root: Path) -> bool:
+    """Whether simulated sources are there, and as the simulator would make them today."""
+    try:
+        return json.loads((root / MANIFEST).read_text(encoding="utf-8"))["simulator"] == simulator.VERSION
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def load_sources(root: Path | str) -> dict[str, Source]:

@@ -4,9 +4,7 @@ Baselines see the picture through orientation statistics; the ceiling sees the s
 directors, regions and rod size), which no picture shows whole. None of them sees depth.
 """
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -17,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from enamel_lib import metrics, microstructure, pic
+from enamel_lib import metrics, microstructure
 from enamel_lib.errors import check_choice
 from enamel_lib.indenter.evaluation import r2
 
@@ -31,43 +29,6 @@ CONTENDERS = (  # name, what it is given, regressor, features, what it learns fr
     ("trees of hidden variables", HIDDEN, "trees", "hidden", "label"),
     ("trees of hidden variables, taught the truth", HIDDEN, "trees", "hidden", "truth"),
 )
-
-
-def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:
-    """Summaries of the c-axes that each tile shows, free of the unknown sign of gamma.
-
-    Parameters
-    ----------
-    tiles
-        `(N, H, W, 3)` uint8.
-
-    Returns
-    -------
-    statistics
-        One row per tile: shares of in-plane angle, quantiles of brightness, mean misorientation at growing lags
-        (degrees), radial spectrum, and the sign-free entries of the mean director dyad.
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return pd.DataFrame(pool.map(_statistics, tiles))
-
-
-def _statistics(tile: np.ndarray) -> dict[str, float]:
-    director = pic.director(tile).astype(np.float32)
-    x, y, z = np.moveaxis(director, -1, 0)
-    _, spectrum = microstructure.radial_spectrum(tile, bins=8)
-    row = {f"hue_{i}": v for i, v in enumerate(microstructure.hue_histogram(tile))}
-    row |= {f"value_{i}": v for i, v in enumerate(microstructure.value_quantiles(tile))}
-    row |= {
-        f"lag_{lag}": v
-        for lag, v in zip(microstructure.LAGS_PX, microstructure.lag_misorientation(director), strict=True)
-    }
-    row |= {f"spectrum_{i}": np.log(v + 1e-12) for i, v in enumerate(spectrum)}
-    return row | {
-        "dyad_xx": np.mean(x * x),
-        "dyad_xy": np.mean(x * y),
-        "dyad_yy": np.mean(y * y),
-        "dyad_zz": np.mean(z * z),
-    }
 
 
 def fit(name: str, features: pd.DataFrame, labels: np.ndarray, *, weights: np.ndarray | None = None, seed: int = 0):
@@ -125,7 +86,7 @@ def ranking(train: pd.DataFrame, scored: Mapping[str, pd.DataFrame], tiles: Mapp
         `predictor`, `given`, `tiles` (a name in `scored`), `r2`, `low` and `high` (95 %, maps resampled).
     """
     features = {
-        "statistics": {name: orientation_statistics(each) for name, each in tiles.items()},
+        "statistics": {name: microstructure.orientation_statistics(each) for name, each in tiles.items()},
         "hidden": {name: rows.filter(like="hidden_") for name, rows in {"train": train, **scored}.items()},
     }
     weights = train["weight"].to_numpy()

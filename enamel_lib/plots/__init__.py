@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "designs",
         "filters",
         "generator",
+        "likeness",
         "maps",
         "own_map",
         "saliency",

@@ -1,4 +1,4 @@
-"""Figures of the data: where labels come from, what leaks, what the simulator draws, how like enamel it looks."""
+"""Figures of the data: where labels come from, what leaks, what the simulator draws."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from skimage.util import montage
 
-from enamel_lib import microstructure
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.plots.style import COLOURS, draw_image, draw_pic_key, letter, new_figure, scale_bar
+from enamel_lib.plots.style import COLOURS, draw_image, draw_small_key, letter, new_figure, scale_bar
 from enamel_lib.simulate import law
 from enamel_lib.simulate.simulator import ENAMEL_THICKNESS_UM, Section
 
@@ -70,7 +69,7 @@ def origins(
         ha="left",
         size=8.5,
     )
-    _small_key(key, 0.5)
+    draw_small_key(key, 0.5)
     by_tile, by_row = bottom.subplots(1, 2, sharex=True)
     for ax, rows, what in ((by_tile, unique.assign(label=unique["label_stated"]), "tiles"), (by_row, table, "rows")):
         _stacked(ax, rows)
@@ -129,11 +128,6 @@ def _whole_maps(axes: list[Axes], rows: pd.DataFrame, tiles: np.ndarray) -> None
             scale_bar(ax, picture.shape[1] / 2, 2 * PIXEL_UM)
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
-
-
-def _small_key(ax: Axes, aspect: float) -> None:
-    draw_pic_key(ax)
-    ax.set(xlabel="φ (°)", ylabel="|γ| (°)", xticks=(-90, 0, 90), yticks=(0, 90), box_aspect=aspect)
 
 
 def _assembled(rows: pd.DataFrame, tiles: np.ndarray) -> np.ndarray:
@@ -216,7 +210,7 @@ def section(simulated: Section) -> Figure:
     pictures, keys = figure.subplots(2, 4, height_ratios=(1, 0.3))
     regions = mpl.colors.ListedColormap(["#c9a66b", "#3b6ea5", "#8fb7d9", "#333333"])
     draw_image(pictures[0], simulated.rgb, "simulated PIC map")
-    _small_key(keys[0], 0.15)
+    draw_small_key(keys[0], 0.15)
     fields = (simulated.region, simulated.misorientation, simulated.hardness)
     titles = ("region", "local misorientation (°)", "true hardness (GPa)")
     for ax, key, field, title in zip(pictures[1:], keys[1:], fields, titles, strict=True):
@@ -233,40 +227,4 @@ def section(simulated: Section) -> Figure:
     for ax in pictures:
         scale_bar(ax, simulated.rgb.shape[1], simulated.pixel_size_um)
     letter(pictures)
-    return figure
-
-
-def likeness(
-    pictures: Mapping[str, np.ndarray], profiles: Mapping[str, Mapping[str, np.ndarray]], pixel_size_um: float
-) -> Figure:
-    """Two maps, one above the other, and the measures that compare them.
-
-    Parameters
-    ----------
-    pictures
-        By title: `(H, W, 3)` uint8 PIC maps.
-    profiles
-        By title: `microstructure.profile` of each.
-    pixel_size_um
-        Of all; the real map's is not published.
-    """
-    figure = new_figure(5.2)
-    left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
-    (*maps, key), (lags, hue, value) = left.subplots(3, 1, height_ratios=(1, 1, 0.12)), right.subplots(3, 1)
-    _small_key(key, 0.07)
-    for ax, (title, picture) in zip(maps, pictures.items(), strict=True):
-        draw_image(ax, picture, f"{title}, at {pixel_size_um:g} µm per px")
-        scale_bar(ax, picture.shape[1], pixel_size_um)
-    for title, style in zip(pictures, ("o-", "s--"), strict=True):
-        one = profiles[title]
-        lags.semilogx(microstructure.LAGS_PX, one["misorientation"], style, base=2, label=title)
-        edges = np.linspace(-90, 90, len(one["hue"]) + 1)
-        hue.stairs(one["hue"], edges, lw=1.5, ls=style[1:])
-        value.plot(one["brightness"], np.linspace(0, 1, len(one["brightness"])), style[1:])
-    lags.set(xlabel="lag (px)", ylabel="misorientation (°)", ylim=(0, None))
-    lags.set_xticks(microstructure.LAGS_PX, [str(lag) for lag in microstructure.LAGS_PX])
-    lags.legend()
-    hue.set(xlabel="in-plane angle φ (°)", ylabel="share", xticks=range(-90, 91, 45))
-    value.set(xlabel="brightness V", ylabel="cumulative share")
-    letter([*maps, lags, hue, value])
     return figure

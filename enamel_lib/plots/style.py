@@ -73,6 +73,12 @@ def draw_pic_key(ax: Axes) -> None:
     ax.set(xlabel="in-plane φ (°)", ylabel="off-plane |γ| (°)", xticks=(-90, -45, 0, 45, 90), yticks=(0, 45, 90))
 
 
+def draw_small_key(ax: Axes, aspect: float) -> None:
+    """Draw the colour key of PIC maps where room is scarce, so many times as high as wide."""
+    draw_pic_key(ax)
+    ax.set(xlabel="φ (°)", ylabel="|γ| (°)", xticks=(-90, 0, 90), yticks=(0, 90), box_aspect=aspect)
+
+
 def gallery(images: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 4) -> Figure:
     """Pictures `(H, W, 3)` side by side, each with a title."""
     rows = -(-len(images) // columns)

@@ -1,7 +1,8 @@
 """Rods of enamel in a polished section: which rod a pixel belongs to, and where in the rod it lies.
 
-Each map has one `Texture`. Rods stand in rows along the texture's azimuth; the lean of a row's rods swings across the
-section (Hunter-Schreger decussation), and a leaning rod is cut long. Numbers and sources: DOMAIN.md A.
+Rods stand in rows along the texture's azimuth; their lean swings across the section (Hunter-Schreger decussation), and
+a leaning rod is cut long. Each is a keyhole: a round head, and a tail that reaches between the heads of the next row
+and goes over into the interrod there. Numbers and sources: DOMAIN.md A.
 """
 
 from dataclasses import dataclass
@@ -10,119 +11,111 @@ from math import cos, pi, radians, sin, sqrt
 import numpy as np
 
 from enamel_lib.simulate import law
+from enamel_lib.simulate.texture import Texture
+
+SHEATH_UM = 0.15  # 0.1-0.2 um, around the head
+SIZE_SPREAD = 0.08  # of the rods' radii, relatively
+LEAST_FORESHORTENING = 0.12  # a rod that lies in the section is cut not longer than pitch / this
+TABLE_UM = 0.25  # between entries of the table that counts rods along a row
 
 
 @dataclass(frozen=True)
-class Texture:
-    """What one map has in common; lengths in um, angles in radians."""
+class Place:
+    """Where pixels lie in their rods; all `(H, W)`.
 
-    depth: float
-    pitch: float
-    azimuth: float  # of the mean rod axis in the image plane, from x
-    tilt: float  # of the mean rod axis from the surface normal
-    decussation: float  # amplitude of the tilt's swing
-    band: float  # wavelength of the swing
-    band_angle: float  # of the swing's direction, from the rods' azimuth
-    phase: float
-    head_angle: float  # of the head in the plane across the rods, from the azimuth
-    bend: float  # of the c-axis from head to tail
-    scatter: float  # of crystals about their rod
-    interrod: float  # half width of the interrod wall, in pitches
-
-
-def draw_texture(rng: np.random.Generator, depth: float | None) -> Texture:
-    """Draw a map's texture, centred on the one public real map; from the junction (depth 0) to the surface (1):
-
-    rods grow, walls between them thin, decussation fades and the c-axis bends less inside a rod (DOMAIN.md A and B,
-    world *confounded*). Scatter of crystals does not depend on depth. `depth` None draws it uniformly.
+    Attributes
+    ----------
+    rod
+        Number of the rod, into what `Rods` knows of each.
+    zeta
+        -1 at the tail to 1 at the head, a little beyond in the interrod.
+    wall
+        Distance from the rod's outline, in pitches; negative in the interrod.
+    region
+        Index into `law.REGION_NAMES`.
     """
-    drawn = rng.uniform()
-    d = drawn if depth is None else depth
-    return Texture(
-        depth=d,
-        pitch=4.4 + 1.8 * d + 0.2 * rng.standard_normal(),
-        azimuth=radians(rng.normal(53, 7)),
-        tilt=radians(rng.normal(-65, 6)),
-        decussation=radians((32 - 18 * d) * rng.uniform(0.85, 1.15)),
-        band=rng.uniform(120, 190),
-        band_angle=radians(rng.normal(70, 12)),
-        phase=rng.uniform(0, 2 * pi),
-        head_angle=radians(rng.normal(236, 10)),
-        bend=radians(58 - 22 * d + rng.normal(0, 3)),
-        scatter=radians(rng.uniform(1.8, 6.5)),
-        interrod=0.042 - 0.02 * d + rng.normal(0, 0.003),
-    )
+
+    rod: np.ndarray
+    zeta: np.ndarray
+    wall: np.ndarray
+    region: np.ndarray
 
 
 class Rods:
-    """Which rod every pixel belongs to, and where in it.
+    """The rods of a section, and of each its own `lean`, `twist` and `extra` bend, radians.
 
-    The rods stand in rows along the azimuth. Along a row, u counts rods: du = cos(tilt) / pitch, so a leaning rod is
-    cut long. Each pixel looks at the two nearest rods of three rows; half the difference of squared distances to the
-    nearest two is its distance from the wall, in pitches.
+    `along` and `across` are `(H, W)` coordinates in um along the rows and across them. Along a row, u counts rods:
+    du = cos(tilt) / pitch, so a leaning rod is cut long.
     """
 
     def __init__(self, along: np.ndarray, across: np.ndarray, texture: Texture, rng: np.random.Generator):
         self._texture = texture
-        spacing = texture.pitch * sqrt(3) / 2
-        row = np.rint(across / spacing).astype(np.int32)
-        first, count = row.min() - 1, row.max() - row.min() + 3
-        step = 0.25  # um between entries of the table of u
-        start = along.min()
-        t = np.arange(start, along.max() + 2 * step, step, dtype=np.float32)[None, :]
-        s = ((first + np.arange(count)) * spacing).astype(np.float32)[:, None]
-        rate = np.maximum(np.cos(texture.tilt + self.swing(t, s)), np.float32(0.17)) / texture.pitch
-        table = np.cumsum(rate * step, axis=1) + 0.5 * (np.arange(count) % 2)[:, None] + rng.uniform(-0.15, 0.15)
-        low, high = int(np.floor(table.min())) - 1, int(np.ceil(table.max())) + 2
-        jitter = rng.uniform(-0.16, 0.16, (2, count, high - low)).astype(np.float32)
-
-        place = (along - start) / step
-        left = place.astype(np.int32)
-        part = place - left
-        best = np.full((2, *along.shape), np.inf, np.float32)
-        offset = np.zeros((2, *along.shape), np.float32)
-        rod = np.zeros(along.shape, np.int32)
-        flat = table.astype(np.float32).ravel()
-        for neighbour in (-1, 0, 1):
-            k = row + neighbour - first
-            index = k * table.shape[1] + left
-            u = flat[index] * (1 - part) + flat[index + 1] * part
-            ds0 = across / texture.pitch - (k + first) * np.float32(spacing / texture.pitch)
-            whole = np.floor(u).astype(np.int32)
-            for j in (whole, whole + 1):
-                cell = k * (high - low) + j - low
-                du = u - j - jitter[0].ravel()[cell]
-                ds = ds0 - jitter[1].ravel()[cell]
-                square = du * du + ds * ds
-                nearer = square < best[0]
-                best[1] = np.where(nearer, best[0], np.minimum(best[1], square))
-                best[0] = np.where(nearer, square, best[0])
-                offset[0] = np.where(nearer, du, offset[0])
-                offset[1] = np.where(nearer, ds, offset[1])
-                rod = np.where(nearer, cell, rod)
-
-        ch, sh = cos(texture.head_angle), sin(texture.head_angle)
-        self.zeta = 2 * (offset[0] * ch + offset[1] * sh)  # -1 at the tail to 1 at the head
-        beside = 2 * (offset[1] * ch - offset[0] * sh)
-        keyhole = 1.1 - np.hypot(beside / (1 + 0.2 * np.clip(self.zeta, -1, 1)), self.zeta)  # narrows to the tail
-        wall = _smooth_minimum((best[1] - best[0]) / 2, keyhole / 2) - texture.interrod
-        sheath = 0.15 / texture.pitch  # 0.1-0.2 um
-        self.region = np.select(
-            [wall < 0, wall < sheath, self.zeta > -0.15], [law.INTERROD, law.SHEATH, law.HEAD], law.TAIL
-        ).astype(np.uint8)
-        cells = jitter[0].size
-        self.lean, self.twist, self.extra = (
-            (scale * rng.standard_normal(cells)).astype(np.float32)[rod] for scale in (0.10, 0.14, 0.12)
-        )
+        self._spacing = texture.pitch * sqrt(3) / 2
+        self._first = round(across.min() / self._spacing) - 1
+        count = round(across.max() / self._spacing) - self._first + 2
+        self._start = along.min()
+        t = np.arange(self._start, along.max() + 2 * TABLE_UM, TABLE_UM, dtype=np.float32)[None, :]
+        row = (self._first + np.arange(count))[:, None]
+        tilt = radians(texture.tilt) + self.swing(t, (row * self._spacing).astype(np.float32))
+        rate = np.maximum(np.cos(tilt), np.float32(LEAST_FORESHORTENING)) / texture.pitch
+        table = np.cumsum(rate * TABLE_UM, axis=1) + 0.5 * (row % 2) + rng.uniform(-0.15, 0.15)
+        self._low = int(np.floor(table.min())) - 1
+        self._rods_in_row = int(np.ceil(table.max())) + 2 - self._low
+        self._table, self._entries = table.astype(np.float32).ravel(), np.int32(table.shape[1])
+        rods = count * self._rods_in_row
+        self._jitter = rng.uniform(-texture.jitter, texture.jitter, (2, rods)).astype(np.float32)
+        deviations = rng.standard_normal((4, rods)).astype(np.float32)
+        self._radius = texture.fullness * (1 + np.float32(SIZE_SPREAD) * deviations[0])
+        self.lean = radians(texture.lean) * deviations[1]
+        self.twist = radians(texture.twist) * deviations[2]
+        self.extra = radians(texture.extra) * deviations[3]
 
     def swing(self, along, across):
         """Hunter-Schreger swing of the rods' tilt at a place, radians."""
-        t = self._texture
-        place = along * cos(t.band_angle) + across * sin(t.band_angle)
-        return t.decussation * np.sin(2 * pi / t.band * place + t.phase)
+        t, angle, wave = self._texture, radians(self._texture.band_angle), np.float32(2 * pi / self._texture.band)
+        place = along * np.float32(cos(angle)) + across * np.float32(sin(angle))
+        return np.float32(radians(t.decussation)) * np.sin(wave * place + np.float32(t.phase))
+
+    def at(self, along: np.ndarray, across: np.ndarray) -> Place:
+        """Find the rod of every pixel: of the two nearest of three rows, the one whose keyhole is nearest."""
+        t, float32 = self._texture, np.float32
+        ch, sh = float32(cos(radians(t.head_angle))), float32(sin(radians(t.head_angle)))
+        row = np.rint(across / float32(self._spacing)).astype(np.int32)
+        place = (along - self._start) / float32(TABLE_UM)
+        left = place.astype(np.int32)
+        part = place - left
+        nearest, second = np.full((2, *along.shape), np.inf, np.float32)
+        head_ward, rod = np.zeros(along.shape, np.float32), np.zeros(along.shape, np.int32)
+        for neighbour in (-1, 0, 1):
+            k = row + (neighbour - self._first)
+            entry = k * self._entries + left
+            before = self._table[entry]
+            u = before + (self._table[entry + 1] - before) * part
+            sideways = across / float32(t.pitch) - (k + self._first).astype(np.float32) * float32(sqrt(3) / 2)
+            whole = np.floor(u)
+            first = k * np.int32(self._rods_in_row) + whole.astype(np.int32) - np.int32(self._low)
+            for step in (0, 1):
+                cell = first + step
+                du, ds = u - whole - float32(step) - self._jitter[0][cell], sideways - self._jitter[1][cell]
+                a, b = du * ch + ds * sh, ds * ch - du * sh  # towards the head, and beside
+                side = a / np.sqrt(a * a + float32(0.04))  # -1 at the tail, 1 at the head
+                b /= 1 + float32(t.taper) * side
+                stretched = a * (1 + float32(t.tail) * side)
+                distance = np.sqrt(b * b + stretched * stretched)
+                nearer = distance < nearest
+                second = np.where(nearer, nearest, np.minimum(second, distance))
+                np.copyto(nearest, distance, where=nearer)
+                np.copyto(head_ward, a, where=nearer)
+                np.copyto(rod, cell, where=nearer)
+
+        zeta = np.clip(2 * head_ward, -1.3, 1.1)
+        wall = _smooth_minimum((second - nearest) / 2, self._radius[rod] - nearest, t.roundness) - float32(t.interrod)
+        sheath = (wall < SHEATH_UM / t.pitch) & (zeta > -0.4)
+        region = np.select([wall < 0, sheath, zeta > -0.15], [law.INTERROD, law.SHEATH, law.HEAD], law.TAIL)
+        return Place(rod, zeta, wall, region.astype(np.uint8))
 
 
-def _smooth_minimum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Lower of two distances, rounded where they are within 0.15 of each other: rods have no sharp corners."""
-    blend = np.maximum(0.15 - np.abs(a - b), 0)
-    return np.minimum(a, b) - blend * blend * (0.25 / 0.15)
+def _smooth_minimum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """Lower of two distances, rounded where they are within `width` of each other: rods have no sharp corners."""
+    blend = np.maximum(np.float32(width) - np.abs(a - b), 0)
+    return np.minimum(a, b) - blend * blend * np.float32(0.25 / width)

@@ -1,9 +1,9 @@
 """Simulated polished sections of human enamel: c-axis directors, PIC colours and a known hardness at every pixel.
 
-Rods of 5-6 um pitch run in rows; each row leans by its own angle, which swings across the section (Hunter-Schreger
-decussation), so that one map holds rods cut across and rods cut along. Inside a rod the c-axis bends from head to
-tail; between rods lies interrod enamel of one slowly varying director; crystals scatter about both. Numbers and
-sources: DOMAIN.md A. What depth does to texture is said in `rods.draw_texture`.
+Rods run in rows; their lean swings across the section (Hunter-Schreger decussation), so that one map holds rods cut
+across and rods cut along. Inside a rod the c-axis bends from head to tail, and on into the interrod enamel that the
+tail joins; at the head a sharp wall parts the two. Crystals scatter about both. Numbers and sources: DOMAIN.md A. What
+one map has in common, and what depth does to it, is said in `texture`.
 """
 
 import os
@@ -12,23 +12,32 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
-from math import cos, pi, radians, sin, sqrt
+from math import cos, radians, sin
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from enamel_lib import pic
 from enamel_lib.errors import check_choice
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.simulate import law
-from enamel_lib.simulate.rods import Rods, Texture, draw_texture
+from enamel_lib.simulate import classic, law
+from enamel_lib.simulate import texture as textures
+from enamel_lib.simulate.fields import smooth
+from enamel_lib.simulate.rods import Place, Rods
+from enamel_lib.simulate.texture import Texture
 
 WORLDS = {
     "visible": "hardness follows the picture alone: the depth factor is held at half depth",
     "confounded": "as in nature: depth sets both hardness and, loosely, rod size, decussation and texture",
     "null": "hardness belongs to another section: nothing in the picture tells it",
 }
+VERSION = 1  # to be raised whenever a seed gives another section than before
 ENAMEL_THICKNESS_UM = 1500.0  # depth runs from 0 to 1 over this length
+WALL = 0.008  # pitches: over which the c-axis jumps from a head to the interrod beside it
+CRYSTAL_UM = (0.16, 0.04)  # along the rods and across: crystals are 26 x 63 nm thick and long (DOMAIN.md A)
+STRIP_PX = 40_000
+ANTI_ALIASING_PX = 0.375  # sd of a shrunk picture's smoothing, as customary: of its pixels
+NOISE_DEG = 3.0  # of a pixel's c-axis, in the picture
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Section:
     region: np.ndarray
     misorientation: np.ndarray
     pixel_size_um: float
-    texture: Texture
+    texture: Texture | classic.Texture
 
 
 def section(
@@ -72,6 +81,7 @@ def section(
     seed: int = 0,
     world: str = "confounded",
     depth: float | None = None,
+    texture: str | Texture | None = None,
 ) -> Section:
     """Simulate a polished section of enamel.
 
@@ -87,13 +97,17 @@ def section(
         A key of `WORLDS`.
     depth
         Mean depth of the map in [0, 1]; drawn from the seed when None.
+    texture
+        A `Texture`, or the name of a preset (`real-map`) or of a file from `enamel fit-texture`, of which only the
+        phase of the bands is drawn; `prior` for a kind of enamel drawn for the depth. When None, a section of the
+        first simulator (`classic`), which the shipped networks were trained on.
 
     Raises
     ------
     InputError
-        If the world is unknown.
+        If the world or the texture is unknown.
     ValueError
-        If the depth outside [0, 1], or a size not positive.
+        If the depth is outside [0, 1], or a size not positive.
     """
     check_choice("world", world, WORLDS)
     if depth is not None and not 0 <= depth <= 1:
@@ -102,21 +116,29 @@ def section(
         raise ValueError(f"a section needs a positive size, got {shape} px of {pixel_size_um} um")
 
     rng = np.random.default_rng([seed, 1])
-    texture = draw_texture(rng, depth)
+    any_depth = rng.uniform()
+    depth = any_depth if depth is None else depth
     shrink = max(1, round(pixel_size_um / PIXEL_UM))
     pixel = pixel_size_um / shrink
     rows, cols = (side * shrink for side in shape)
     x = (np.arange(rows, dtype=np.float32) * pixel)[:, None]
     y = (np.arange(cols, dtype=np.float32) * pixel)[None, :]
-
-    depth_map = np.clip(texture.depth + (x + y - x[-1] / 2 - y[0, -1] / 2) * 0.7 / ENAMEL_THICKNESS_UM, 0, 1)
-    director, region = _crystals(x, y, pixel, texture, rng)
+    depth_map = np.clip(depth + (x + y - x[-1] / 2 - y[0, -1] / 2) * 0.7 / ENAMEL_THICKNESS_UM, 0, 1)
+    if texture is None:
+        drawn = classic.draw_texture(rng, depth)
+        director, region = classic.crystals(x, y, pixel, drawn, rng)
+        rgb = classic.render(director, pixel, rng)
+    else:
+        drawn = textures.resolve(texture, depth, rng)
+        director, region = _crystals(x, y, pixel, drawn, rng)
+        rgb = _render(director, pixel, rng)
     misorientation = local_misorientation(director, pixel)
-    rgb = _render(director, pixel, rng)
     cos_psi = pic.to_sample_frame(director)[..., 2]
     felt_depth = 0.5 if world == "visible" else depth_map
     hardness = law.hardness(felt_depth, cos_psi, misorientation, region, pixel_size_um=pixel)
     if shrink > 1:
+        smooth_enough = (ANTI_ALIASING_PX * shrink, ANTI_ALIASING_PX * shrink, 0)
+        rgb = ndimage.gaussian_filter(rgb, smooth_enough, truncate=2, mode="nearest")
         rgb = np.rint(_block_mean(rgb, shrink)).astype(np.uint8)
         director = _block_director(director, shrink)
         hardness, depth_map, misorientation = (
@@ -124,10 +146,8 @@ def section(
         )
         region = region[shrink // 2 :: shrink, shrink // 2 :: shrink]
     if world == "null":
-        hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, world="confounded").hardness
-    return Section(
-        rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, texture
-    )
+        hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, texture=texture).hardness
+    return Section(rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, drawn)
 
 
 def sections(
@@ -135,8 +155,7 @@ def sections(
     seeds: Sequence[int],
     *,
     depths: Sequence[float] | None = None,
-    pixel_size_um: float = PIXEL_UM,
-    world: str = "confounded",
+    **settings,
 ) -> Iterator[Section]:
     """Simulate one section for each seed, in order, on all cores: the next ones while the last is being used.
 
@@ -146,74 +165,80 @@ def sections(
         Of the sections.
     depths
         Their mean depths, one for each seed; drawn from the seeds when None.
-    shape, pixel_size_um, world
+    shape, settings
         As of `section`.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         coming = deque()
         for seed, depth in zip(seeds, repeat(None, len(seeds)) if depths is None else depths, strict=True):
-            made = pool.submit(section, shape, pixel_size_um=pixel_size_um, seed=seed, world=world, depth=depth)
-            coming.append(made)
+            coming.append(pool.submit(section, shape, seed=seed, depth=depth, **settings))
             if len(coming) > os.cpu_count():  # no more at once, for a large section takes hundreds of MB
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
 
 
-def _crystals(x, y, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np.ndarray]:
+def _crystals(x: np.ndarray, y: np.ndarray, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np.ndarray]:
     """True directors `(H, W, 3)` in the polarization frame, and regions `(H, W)`."""
-    shape = (x.shape[0], y.shape[1])
-    ca, sa = cos(texture.azimuth), sin(texture.azimuth)
-    wander = _noise(shape, pixel, (12.0, 12.0), 0.0, 3, rng)
-    ragged = _noise(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
-    along = x * ca + y * sa + 0.8 * wander[0] + 0.12 * ragged[0]
-    across = y * ca - x * sa + 0.8 * wander[1] + 0.12 * ragged[1]
-
+    t, azimuth, shape = texture, radians(texture.azimuth), (x.shape[0], y.shape[1])
+    course = np.float32(t.warp) * (
+        smooth(shape, pixel, (12.0, 12.0), 2, rng) * np.float32(0.8)
+        + smooth(shape, pixel, (30.0, 30.0), 2, rng) * np.float32(1.5)
+    )
+    course += np.float32(t.ragged) * smooth(shape, pixel, (0.5, 0.5), 2, rng)
+    along = x * np.float32(cos(azimuth)) + y * np.float32(sin(azimuth)) + course[0]
+    across = y * np.float32(cos(azimuth)) - x * np.float32(sin(azimuth)) + course[1]
     rods = Rods(along, across, texture, rng)
-    tilt = texture.tilt + rods.swing(along, across) + 0.06 * wander[2] + rods.lean
-    azimuth = texture.azimuth + rods.twist
-    axis, up, side = _rod_frame(tilt, azimuth)
-    ch, sh = cos(texture.head_angle), sin(texture.head_angle)
-    # c-axis along the rod near the head, bending away from the head's side towards the tail
-    bent = texture.bend * (0.0 - 0.45 * np.clip(rods.zeta, -1, 1)) + rods.extra
-    inside = np.cos(bent) * axis - np.sin(bent) * (ch * up + sh * side)
 
-    # interrod crystals stand at 60 degrees to the rods, on the tail's side (Beniash 2019)
-    axis, up, side = _rod_frame(np.float32(texture.tilt), np.float32(texture.azimuth))
-    between = 0.71 * axis - 0.71 * (ch * up + sh * side)
-    wall = rods.region == law.INTERROD
-    director = np.where(wall, between[:, None, None] + 0.14 * wander, inside)
+    group = np.float32(radians(t.group)) * smooth(shape, pixel, (9.0, 9.0), 2, rng)
+    stretch = 1 / max(cos(radians(t.tilt)), 0.25)
+    wavering = np.float32(radians(t.waves)) * smooth(shape, pixel, (1.6 * stretch, 0.8), 3, rng, angle=azimuth)
+    rough = np.float32(radians(t.scatter)) * np.exp(0.3 * smooth(shape, pixel, (5.0, 5.0), 1, rng))
+    wavering += rough * smooth(shape, pixel, CRYSTAL_UM, 3, rng, angle=azimuth)
 
-    stretch = 1 / max(cos(texture.tilt), 0.25)
-    waves = _noise(shape, pixel, (1.6 * stretch, 0.8), texture.azimuth, 3, rng)
-    crystals = _noise(shape, pixel, (0.16, 0.04), texture.azimuth, 3, rng)
-    rough = texture.scatter * np.exp(0.3 * _noise(shape, pixel, (5.0, 5.0), 0.0, 1, rng))
-    director += 0.07 * waves + np.where(wall, np.float32(0.7), np.float32(1.0)) * rough * crystals
-    director = np.moveaxis(director / np.linalg.norm(director, axis=0), 0, -1)
-    return pic.to_polarization_frame(director), rods.region
+    director, region = np.empty((*shape, 3), np.float32), np.empty(shape, np.uint8)
+    rows = max(1, STRIP_PX // shape[1])  # strip by strip, so that what a strip needs stays in the cache
+    for start in range(0, shape[0], rows):
+        strip = np.s_[start : start + rows]
+        place = rods.at(along[strip], across[strip])
+        c_axis = _c_axes(rods, place, rods.swing(along[strip], across[strip]), group[:, strip], texture)
+        c_axis += wavering[:, strip]
+        c_axis /= np.sqrt((c_axis * c_axis).sum(axis=0))
+        director[strip], region[strip] = pic.to_polarization_frame(np.moveaxis(c_axis, 0, -1)), place.region
+    return director, region
 
 
-def _rod_frame(tilt, azimuth) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _c_axes(rods: Rods, place: Place, swing: np.ndarray, group: np.ndarray, texture: Texture) -> np.ndarray:
+    """Mean c-axes `(3, H, W)` in the sample frame, before single crystals scatter about them."""
+    t = texture
+    tilt, azimuth, bend, interrod_bend, rim = (
+        np.float32(radians(angle)) for angle in (t.crystal_tilt, t.crystal_azimuth, t.bend, t.interrod_bend, t.rim)
+    )
+    along_head = np.clip(place.zeta, -1, 1)
+    of_rod = tilt + np.float32(t.follow) * swing + group[0] + rods.lean[place.rod]
+    frame = _rod_frame(of_rod, azimuth + group[1] + rods.twist[place.rod])
+    # from the head, on the one side of the axis, to the tail on the other
+    inside = _bent(frame, rods.extra[place.rod] - bend / 2 * along_head, t)
+    between_tilt = tilt + np.float32(t.interrod_follow) * swing + group[0] / 2
+    between = _bent(_rod_frame(between_tilt, azimuth + group[1] / 2), interrod_bend + rim * along_head, t)
+    # a sharp wall at the head; the tail goes over into the interrod
+    softness = np.float32(WALL) + np.float32(t.seam) * np.maximum(-along_head, 0)
+    share = 1 / (1 + np.exp(np.clip(-2 * place.wall / softness, -30, 30)))
+    director = between + share * (inside - between)
+    return director / np.sqrt((director * director).sum(axis=0))
+
+
+def _bent(frame: tuple[np.ndarray, np.ndarray, np.ndarray], angle: np.ndarray, texture: Texture) -> np.ndarray:
+    """Axis of a rod's frame, turned by an angle (radians) away from the side where the head looks."""
+    axis, up, side = frame
+    ch, sh = (np.float32(f(radians(texture.head_angle))) for f in (cos, sin))
+    return np.cos(angle) * axis - np.sin(angle) * (ch * up + sh * side)
+
+
+def _rod_frame(tilt: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit vectors `(3, ...)` in the sample frame: along the rod, across it up its leaning side, and sideways."""
     ct, st, ca, sa = np.cos(tilt), np.sin(tilt), np.cos(azimuth), np.sin(azimuth)
     return np.stack([st * ca, st * sa, ct]), np.stack([ct * ca, ct * sa, -st]), np.stack([-sa, ca, np.zeros_like(ca)])
-
-
-def _noise(shape, pixel: float, lengths, angle: float, count: int, rng) -> np.ndarray:
-    """`(count, H, W)` smooth Gaussian fields of unit variance, of `lengths` um along and across `angle`."""
-    size = [fft.next_fast_len(side, real=True) for side in shape]
-    kx = np.fft.fftfreq(size[0], pixel).astype(np.float32)[:, None]
-    ky = np.fft.rfftfreq(size[1], pixel).astype(np.float32)[None, :]
-    ca, sa = cos(angle), sin(angle)
-    reach = ((kx * ca + ky * sa) * lengths[0]) ** 2 + ((ky * ca - kx * sa) * lengths[1]) ** 2
-    amplitude = (1 + (2 * pi) ** 2 * reach) ** -1.5
-    # variance of the field from both halves of the spectrum: columns 1.. stand for their mirror images too
-    twice = np.full(ky.shape, 2.0)
-    twice[:, 0] = 1.0
-    amplitude *= size[0] * size[1] / sqrt(size[0] * size[1] * np.sum(twice * amplitude**2, dtype=np.float64))
-    white = rng.standard_normal((count, *size), dtype=np.float32)
-    field = fft.irfft2(fft.rfft2(white, workers=1) * amplitude, s=size, workers=1)
-    return field[:, : shape[0], : shape[1]]
 
 
 def local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
@@ -229,13 +254,14 @@ def local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
 
 
 def _render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.ndarray:
-    """PIC map: angular noise of 3 degrees, pits and cracks black (2 %), point spread of 30 nm, 8 bits (DOMAIN.md A)."""
-    noisy = director + radians(3) * rng.standard_normal(director.shape, dtype=np.float32)
-    rgb = pic.encode(noisy)
-    shape = director.shape[:2]
-    pits, crack = _noise(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
-    presence = _noise(shape, pixel, (6.0, 6.0), 0.0, 1, rng)[0]
-    rgb[(pits + 0.5 * presence > 2.25) | ((np.abs(crack) < 0.04) & (presence > 2.4))] = 0
+    """PIC map: angular noise, few pits and thin cracks in black, point spread of 30 nm, 8 bits.
+
+    Numbers: DOMAIN.md A.
+    """
+    rgb = pic.encode(director + np.float32(radians(NOISE_DEG)) * rng.standard_normal(director.shape, dtype=np.float32))
+    pits, crack = smooth(director.shape[:2], pixel, (0.4, 0.4), 2, rng)
+    (presence,) = smooth(director.shape[:2], pixel, (6.0, 6.0), 1, rng)
+    rgb[(pits + 0.9 * presence > 4.4) | ((np.abs(crack) < 0.02) & (presence > 2.6))] = 0
     return ndimage.gaussian_filter(rgb, (0.03 / pixel, 0.03 / pixel, 0), truncate=2, mode="nearest")
 
 

@@ -19,6 +19,7 @@ def write_tiles(
     size: int,
     pixel_size_um: float,
     world: str,
+    texture: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write `tile_NNNNN.png` and its truth `.npz` for each seed, and `labels.csv`; a broken run leaves nothing.
@@ -27,7 +28,8 @@ def write_tiles(
     """
     rows = []
     with contextlib.ExitStack() as undo:
-        sections = simulator.sections((size, size), seeds, pixel_size_um=pixel_size_um, world=world)
+        settings = {"pixel_size_um": pixel_size_um, "world": world, "texture": texture}
+        sections = simulator.sections((size, size), seeds, **settings)
         for index, (seed, made) in enumerate(zip(seeds, sections, strict=True)):
             picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
             with paths.atomic(picture) as temporary:

@@ -13,6 +13,7 @@ from PIL import Image
 from enamel_lib.dataset import simulated as sim
 from enamel_lib.dataset import sources
 from enamel_lib.errors import DataError, InputError
+from enamel_lib.simulate import simulator
 
 ACCURATE, ESTIMATED, NOISY = sim.ACCURATE_CSV, sim.ESTIMATED_CSV, sim.NOISY_CSV
 
@@ -158,6 +159,22 @@ def test_default_root_prefers_the_users_files(user_root, tmp_path, monkeypatch):
     assert made == [tmp_path / "simulated"]
 
 
+@pytest.mark.parametrize("manifest", [None, "{", "{}", '{"simulator": 0}'])
+def test_data_of_an_older_simulator_are_made_anew(manifest, small_simulation, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources.paths, "RAW", tmp_path / "none")
+    monkeypatch.setattr(sources, "SIMULATED", tmp_path / "simulated")
+    old = tmp_path / "simulated" / "old.png"
+    old.parent.mkdir()
+    old.touch()
+    if manifest:
+        (old.parent / sim.MANIFEST).write_text(manifest)
+    made = json.loads((sources.default_root() / sim.MANIFEST).read_text())
+    assert made["simulator"] == simulator.VERSION
+    assert not old.exists()
+    before = (tmp_path / "simulated").stat().st_ctime_ns
+    assert sources.default_root().stat().st_ctime_ns == before
+
+
 def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypatch):
     monkeypatch.setattr(sources.paths, "RAW", tmp_path / "none")
     monkeypatch.setattr(sources, "SIMULATED", tmp_path / "simulated")
@@ -165,7 +182,7 @@ def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypat
     def slower(root, **_):
         with sim._complete_or_absent(root):
             root.mkdir()
-            (root / sim.MANIFEST).write_text("{}")  # the other one is done
+            (root / sim.MANIFEST).write_text(json.dumps({"simulator": simulator.VERSION}))  # the other one is done
 
     def no_space(root, **_):
         raise OSError("No space left on device")

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info
 
+from enamel_lib import microstructure
 from enamel_lib.dataset import simulated
 from enamel_lib.errors import InputError
 from enamel_lib.indenter import baselines
@@ -24,7 +25,7 @@ def test_unseen_tiles_come_with_their_truth(unseen):
 
 
 def test_statistics_are_finite_and_do_not_know_the_branch(unseen):
-    statistics = baselines.orientation_statistics(unseen[0][:3])
+    statistics = microstructure.orientation_statistics(unseen[0][:3])
     assert np.isfinite(statistics).all(axis=None)
     np.testing.assert_allclose(statistics.filter(like="hue").sum(axis=1), 1)
     np.testing.assert_allclose(statistics[["dyad_xx", "dyad_yy", "dyad_zz"]].sum(axis=1), 1)
