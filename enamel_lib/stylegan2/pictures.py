@@ -9,6 +9,7 @@ import numpy as np
 from enamel_lib import checkpoints, images, microstructure, pic
 from enamel_lib.dataset import augmentation, curation, sources
 from enamel_lib.errors import InputError
+from enamel_lib.stylegan2 import ada
 
 MIXING = 0.9  # share of pictures with two styles
 BRIGHTNESS = (0.5, 2.0)  # Lew 2023, Methods
@@ -116,6 +117,12 @@ class Batches:
         z = rng.standard_normal((2, count, self.network["latent_dim"]), np.float32)
         crossover = np.where(rng.random(count) < MIXING, rng.integers(1, layers, count), layers)
         return z, crossover.astype(np.int32)
+
+    def changes(self, step: int, use: int, p: float) -> tuple[np.ndarray, ...]:
+        """Changes with chance `p` of what the discriminator sees (`ada.draw_changes`), if the stage has any."""
+        if not self.stage["ada_target"]:
+            return ()
+        return ada.draw_changes(self._rng(step, 4, use), self.stage["batch_size"], self.pictures.shape[1], p)
 
     def directions(self, step: int) -> np.ndarray:
         """Noise images for the path lengths of half a batch, `(batch_size / 2, R, R, 3)` float32, standard normal."""

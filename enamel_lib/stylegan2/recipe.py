@@ -20,6 +20,7 @@ DEFAULTS = {
     "learning_rate": 0.002,
     "r1_gamma": 10.0,
     "path_weight": 2.0,  # of the path-length regularisation; 0 leaves it out
+    "ada_target": 0.0,  # of adaptive discriminator augmentation (`ada`), 0.6 by its authors; 0 leaves it out
     "checkpoint_kimg": 4.0,  # also between rows of the history
 }
 MULTIPLE = (lambda value: isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0")
@@ -28,6 +29,7 @@ RULES = {
     **dict.fromkeys(("resolution", "batch_size"), MULTIPLE),
     **dict.fromkeys(("kimg", "learning_rate", "r1_gamma", "checkpoint_kimg"), ABOVE),
     "path_weight": (lambda value: isinstance(value, int | float) and value >= 0, "0 or a number above"),
+    "ada_target": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "0 or a number below 1"),
     "precision": checkpoints.one_of("float32", "mixed_bfloat16"),
     "checkpoint_precision": checkpoints.one_of("float32", "float16"),
     "augmentation": checkpoints.one_of("orientation-true", "paper", "none"),  # see `pictures.augment`

@@ -21,7 +21,7 @@ from skimage.util import montage
 from enamel_lib import checkpoints, images, models, paths
 from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.stylegan2 import losses
+from enamel_lib.stylegan2 import ada, losses
 from enamel_lib.stylegan2.backends import make_step
 from enamel_lib.stylegan2.discriminator import Discriminator
 from enamel_lib.stylegan2.generator import Generator
@@ -56,6 +56,7 @@ class Run:
         self.ends = np.cumsum(steps).tolist()
         self.total = sum(count * stage["batch_size"] for count, stage in zip(steps, recipe["stages"], strict=True))
         self.step, self.seen, self.history = 0, 0, []
+        self.p = 0.0  # of the adaptive augmentation
         self._mean_path = keras.Variable(0.0, trainable=False)
         self._noise = keras.random.SeedGenerator(seed)
         if not (out / CHECKPOINT).exists():
@@ -123,9 +124,12 @@ class Run:
             styles, mean = losses.mixed_styles(G, z, crossover)
             return G.synthesis(styles, G.random_noise(z.shape[1], noise)), mean
 
-        def generator(z: Any, crossover: Any) -> tuple[Any, Any]:
+        def score(pictures: Any, changes: tuple) -> Any:
+            return D(ada.change(pictures, *changes) if changes else pictures)
+
+        def generator(z: Any, crossover: Any, *changes: Any) -> tuple[Any, Any]:
             drawn, mean = fakes(z, crossover)
-            loss = losses.generator_loss(D(drawn))
+            loss = losses.generator_loss(score(drawn, changes))
             return loss, (loss, mean)
 
         def path(z: Any, crossover: Any, directions: Any) -> tuple[Any, Any]:
@@ -136,13 +140,14 @@ class Run:
             penalty = ops.mean(ops.square(lengths - ops.stop_gradient(mean)))
             return PATH_EVERY * path_weight * penalty, (mean, ops.mean(lengths))
 
-        def discriminator(z: Any, crossover: Any, reals: Any) -> tuple[Any, Any]:
-            of_real, of_fake = D(reals), D(fakes(z, crossover)[0])
+        def discriminator(z: Any, crossover: Any, reals: Any, *changes: Any) -> tuple[Any, Any]:
+            half = len(changes) // 2
+            of_real, of_fake = score(reals, changes[:half]), score(fakes(z, crossover)[0], changes[half:])
             loss = losses.discriminator_loss(of_real, of_fake)
-            return loss, (loss, ops.mean(of_real), ops.mean(of_fake))
+            return loss, (loss, ops.mean(of_real), ops.mean(of_fake), ops.mean(ops.sign(of_real)))
 
-        def r1(reals: Any) -> tuple[Any, Any]:
-            norm = ops.mean(losses.r1(D, reals))
+        def r1(reals: Any, *changes: Any) -> tuple[Any, Any]:
+            norm = ops.mean(losses.r1(lambda pictures: score(pictures, changes), reals))
             return R1_EVERY * gamma / 2 * norm, norm
 
         of_g, of_d = G.trainable_variables, D.trainable_variables
@@ -160,17 +165,20 @@ class Run:
         at = self.step - (self.ends[self.number - 1] if self.number else 0)
         self._noise.state.assign(np.array([self.seed, 1000 * self.step]))
         report: dict[str, Any] = {}
-        report["loss_g"], mean_style = self._steps["generator"](*self.batches.latents(at, 0))
+        of_g, of_real, of_fake = (self.batches.changes(at, use, self.p) for use in range(3))
+        report["loss_g"], mean_style = self._steps["generator"](*self.batches.latents(at, 0), *of_g)
         self.G.w_avg.assign(mean_style + losses.W_AVG_DECAY * (self.G.w_avg - mean_style))
         if self.stage["path_weight"] and at % PATH_EVERY == 0:
             latents = self.batches.latents(at, 2, share=0.5)
             mean, report["path_length"] = self._steps["path"](*latents, self.batches.directions(at))
             self._mean_path.assign(mean)
         reals = self.batches.reals(at)
-        of_d = self._steps["discriminator"](*self.batches.latents(at, 1), reals)
+        *of_d, sureness = self._steps["discriminator"](*self.batches.latents(at, 1), reals, *of_real, *of_fake)
         report |= dict(zip(("loss_d", "score_real", "score_fake"), of_d, strict=True))
         if at % R1_EVERY == 0:
-            report["r1"] = self._steps["r1"](reals)
+            report["r1"] = self._steps["r1"](reals, *of_real)
+        if target := self.stage["ada_target"]:
+            self.p = ada.adjusted(self.p, float(ops.convert_to_numpy(sureness)), target, len(reals))
         self.step, self.seen = self.step + 1, self.seen + len(reals)
         keep = 0.5 ** (len(reals) / min(HALF_LIFE, STAGE_SHARE * (at + 1) * len(reals)))
         for mine, theirs in zip(self.average.trainable_variables, self.G.trainable_variables, strict=True):
@@ -190,6 +198,7 @@ class Run:
         self.history.append(
             {"kimg": self.seen / 1000, "step": self.step, "resolution": self.stage["resolution"]}
             | {name: float(each[name].mean()) if name in each else None for name in AVERAGES}
+            | {"ada_p": self.p}
             | distances(made, real)
             | {"seconds": seconds, "kimg_per_hour": 3.6 * shown / seconds}
         )
@@ -210,6 +219,7 @@ class Run:
             "step": self.step,
             "seen": self.seen,
             "number": self.number,
+            "ada_p": self.p,
             "mean_path": float(ops.convert_to_numpy(self._mean_path.value)),
             "iterations": [int(optimizer.iterations.value) for optimizer in self.optimizers],
             "history": self.history,
@@ -226,7 +236,7 @@ class Run:
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
         about, arrays = checkpoints.read_checkpoint(path)
-        self.step, self.seen, self.history = (about[key] for key in ("step", "seen", "history"))
+        self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
         self._enter(about["number"])
         checkpoints.must_be_of(path, about["of"], self._identity())
         for kind, variables in self._state().items():

@@ -9,7 +9,7 @@ from keras import ops
 from enamel_lib import checkpoints, images, pic
 from enamel_lib.checkpoints import values_of
 from enamel_lib.errors import InputError, ModelError
-from enamel_lib.stylegan2 import build_discriminator, build_generator, import_snapshot, losses
+from enamel_lib.stylegan2 import ada, build_discriminator, build_generator, import_snapshot, losses
 from enamel_lib.stylegan2.backends import gradient, make_step
 from enamel_lib.stylegan2.growing import grow_discriminator, grow_generator
 from enamel_lib.stylegan2.layers import double
@@ -243,6 +243,21 @@ def test_a_killed_run_ends_like_a_whole_one(whole, pictures, uncompiled, tmp_pat
     assert [row["kimg"] for row in run.history] == [row["kimg"] for row in whole.history]
 
 
+def test_adaptive_augmentation_survives_a_kill(pictures, uncompiled, tmp_path, monkeypatch):
+    monkeypatch.setattr(ada, "KIMG", 0.016)  # p moves by a quarter with every batch of four
+    recipe = load_recipe(RECIPE | {"ada_target": 0.6, "stages": RECIPE["stages"][:1]})
+    whole = Run(pictures, recipe, out=tmp_path / "whole", seed=3)
+    whole.fit()
+    cut = load_recipe(RECIPE | {"ada_target": 0.6, "stages": [{"resolution": 8, "kimg": 0.008}]})
+    Run(pictures, cut, out=tmp_path / "cut", seed=3).fit()
+    resumed = Run(pictures, recipe, out=tmp_path / "cut", seed=3, resume=True)
+    resumed.fit()
+    assert [row["ada_p"] for row in resumed.history] == [row["ada_p"] for row in whole.history]
+    assert {row["ada_p"] for row in whole.history} != {0.0}
+    for one, other in zip(values_of(resumed.D.variables), values_of(whole.D.variables), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_a_run_leaves_history_grids_and_moving_averages(whole):
     lines = (whole.out / HISTORY).read_text().splitlines()
     assert len(lines) == 4
@@ -307,6 +322,7 @@ def test_recipes_are_cut_at_a_resolution_and_prolonged():
         ({"batch_size": 6}, "multiple of 4"),
         ({"r1_gamma": 0}, "r1_gamma"),
         ({"path_weight": -1}, "path_weight"),
+        ({"ada_target": 1}, "ada_target"),
         ({"stages": [{"resolution": 8, "kimg": 1}, {"resolution": 32, "kimg": 1}]}, "twice"),
         ({"augmentation": "rotate"}, "augmentation"),
     ],
