@@ -1,73 +1,54 @@
 """What long runs share: recipes, shuffled passes over the data, and checkpoints that survive being killed."""
 
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
-from enamel_lib import paths
+from enamel_lib import paths, structured
 from enamel_lib.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     import keras
+    from pydantic import BaseModel
 
 
-Rule = tuple[Callable[[Any], bool], str]  # whether a value of a setting is good, and what it must be
+def read_recipe(recipe: str | Path | dict[str, Any], kind: type["BaseModel"], *, recipes: Path) -> dict[str, Any]:
+    """Settings of a recipe, checked and complete.
 
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe, path of a YAML file, or the settings themselves.
+    kind
+        What a recipe holds. Settings that it does not name are of every stage that does not override them.
+    recipes
+        Folder of the shipped ones, `NAME.yml`.
 
-def read_recipe(recipe: str | Path | dict[str, Any], *, recipes: Path) -> dict[str, Any]:
-    """Settings of a recipe and its `name`, unchecked.
-
-    It is given by the name of a shipped one, `NAME.yml` in the folder `recipes`, the path of a YAML file, or the
-    settings themselves. A file that is not there or no YAML is an `InputError`.
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or it is not YAML, or not of that kind.
     """
-    if isinstance(recipe, dict):
-        return {"name": "own"} | recipe
-    path = Path(recipe) if Path(recipe).suffix else recipes / f"{recipe}.yml"
-    if not path.is_file():
-        names = ", ".join(shipped(recipes))
-        raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
-    try:
-        given = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
-    return {"name": path.stem} | (given if isinstance(given, dict) else {})
+    given, name = recipe, "own"
+    if not isinstance(recipe, dict):
+        path = Path(recipe) if Path(recipe).suffix else recipes / f"{recipe}.yml"
+        if not path.exists():
+            names = ", ".join(shipped(recipes))
+            raise InputError(f"no recipe {str(recipe)!r}: choose one of {names}, or give the path of a YAML file")
+        given, name = structured.read_yaml(path, Any), path.stem
+    given = {"name": name} | (given if isinstance(given, dict) else {})
+    common = {key: given.pop(key) for key in given.keys() - kind.model_fields.keys()}
+    if isinstance(stages := given.get("stages"), list):
+        given["stages"] = [common | stage if isinstance(stage, dict) else stage for stage in stages]
+    return structured.check(kind, given, what=f"recipe {given['name']!r}").model_dump()
 
 
 def shipped(recipes: Path) -> list[str]:
     """Names of the recipes in a folder."""
     return sorted(path.stem for path in recipes.glob("*.yml"))
-
-
-def one_of(*choices: str) -> Rule:
-    """Rule of a setting that has a few choices."""
-    return lambda value: value in choices, f"one of {', '.join(choices)}"
-
-
-def complete_stages(
-    given: dict[str, Any], defaults: dict[str, Any], rules: dict[str, Rule], *, name: str
-) -> list[dict[str, Any]]:
-    """Stages of a recipe with the settings that they do not override, its own or by default, good by the rules.
-
-    No list of stages, a key without a rule, a rule without a key and a value that is not good are an `InputError`.
-    """
-    stages = given.pop("stages", None)
-    if not stages or not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        needed = " and ".join(f"`{key}`" for key in rules if key not in defaults)
-        raise InputError(f"recipe {name!r} has no list of `stages`; give each {needed}")
-    stages = [defaults | given | stage for stage in stages]
-    for stage in stages:
-        if unknown := set(stage) ^ set(rules):
-            raise InputError(f"recipe {name!r}: {', '.join(sorted(unknown))} is missing from a stage or unknown")
-        for key, value in stage.items():
-            good, wanted = rules[key]
-            if not good(value):
-                raise InputError(f"recipe {name!r}: {key} is {value!r}; it must be {wanted}")
-    return stages
 
 
 def shuffled(step: int, size: int, count: int, rng: Callable[[int], np.random.Generator]) -> np.ndarray:
@@ -89,16 +70,20 @@ def write_checkpoint(path: Path, about: dict[str, Any], arrays: Mapping[str, Seq
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
-    """Give back what `write_checkpoint` wrote, lists of no arrays left out; a damaged file is a `ModelError`."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about, arrays = json.loads(str(file["about"])), {}
-            for name in file.files:  # in the order of writing
-                if name != "about":
-                    arrays.setdefault(name.rpartition("_")[0], []).append(file[name])
-            return about, arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"checkpoint {path} is damaged ({error}); delete it and start anew") from None
+    """Give back what `write_checkpoint` wrote, lists of no arrays left out.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
+    arrays: dict[str, list[np.ndarray]] = {}
+    found = structured.read_npz(path)
+    with structured.restoring(path):
+        about = structured.parse_json(str(found.pop("about")), dict[str, Any], what=str(path))
+    for name, array in found.items():
+        arrays.setdefault(name.rpartition("_")[0], []).append(array)
+    return about, arrays
 
 
 def must_be_of(path: Path, wrote: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -13,25 +13,32 @@ from typing import Any
 import keras
 import numpy as np
 
-from enamel_lib import paths
+from enamel_lib import paths, structured
 from enamel_lib.errors import ModelError
+
+keras.config.set_image_data_format("channels_last")  # whatever the user's keras.json says
+keras.config.set_floatx("float32")
 
 
 def load(path: Path) -> keras.Model:
-    """Load a network, not compiled; a ModelError if it is not the one its card describes, or no Keras file."""
+    """Load a network, not compiled; a ModelError if it is not that of its card, no Keras file, or not finite."""
     card = read_card(path)
     if card and card.get("sha256") != sha256(path):
         raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
     try:
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever its parser meets
-        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
+        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).partition(chr(10))[0]}") from None
+    for variable in model.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
+            raise ModelError(f"{path} holds weights that are no numbers (NaN or infinite); restore it or train it anew")
+    return model
 
 
 def save(model: keras.Model, path: Path, card: dict[str, Any]) -> dict[str, Any]:
     """Write a network and its card; give the card, with the number of parameters and the SHA-256 in it.
 
-    NaN, which JSON lacks, becomes None.
+    NaN and infinity, which JSON lacks, become None.
     """
     with paths.atomic(path) as temporary:
         model.save(temporary)
@@ -46,13 +53,7 @@ def read_card(path: Path) -> dict[str, Any]:
     card = path.with_suffix(".json")
     if not card.is_file():
         return {}
-    try:
-        content = json.loads(card.read_text())
-    except ValueError as error:
-        raise ModelError(f"model card {card} is damaged ({error}); restore it") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"model card {card} is no JSON object; restore it")
-    return content
+    return structured.read_json(card, dict[str, Any])
 
 
 def sha256(path: Path) -> str:
@@ -85,4 +86,4 @@ def _processor() -> str:
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(entry) for key, entry in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,24 +1,33 @@
-"""The one place that knows where things are, and how to write a file so that it is never half there."""
+"""The one place that knows where things are, and how to write so that no file is half there and no two runs mix."""
 
+import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from enamel_lib.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 DATA = ROOT / "data"
 RAW = DATA / "raw"  # the user's own files, read-only
-PROCESSED = DATA / "processed"  # generated, ignored by git
+HOME_VARIABLE = "ENAMEL_HOME"  # names another folder for all that is generated, where the checkout is read-only
+HOME = Path(os.environ.get(HOME_VARIABLE) or ROOT).resolve()
+PROCESSED = HOME / "data" / "processed"  # generated, ignored by git
 MODELS = DATA / "models"  # shipped weights and their cards
 PUBLISHED = DATA / "published"  # numbers printed in the paper
 REFERENCE = DATA / "reference"  # reference data that ship with the project
 SEARCHES = DATA / "searches"  # shipped results of long searches
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
-BUILD = ROOT / "build"  # executed notebooks, benchmarks, manifests; ignored by git
+BUILD = HOME / "build"  # executed notebooks, benchmarks, manifests; ignored by git
 SHARED = ROOT.parent / "shared" / "data"  # more reference data beside the checkout, where there are any
+
+PARTIAL = ".partial-"  # how names of files begin that are being written; then the number of the process
+LOCK = ".enamel-lock"
 
 
 @contextmanager
@@ -30,7 +39,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{os.getpid()}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -41,3 +50,50 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(folder: Path, lock: str = LOCK) -> Iterator[None]:
+    """Keep a folder, made if missing, for this process; first remove what a process that was killed left half written.
+
+    The kernel gives a lock up however its holder ends. Raises InputError if another run holds `lock` in this folder.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with (folder / lock).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise InputError(
+                    f"{folder} is in use by {file.read()}; wait for its end, or give another --out"
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} ({' '.join(sys.argv)[:200]})")
+            file.flush()
+            try:
+                for pattern in ("", "*/", "*/*/") if lock == LOCK else ("",):
+                    for path in folder.glob(f"{pattern}{PARTIAL}*-*"):
+                        if not _is_alive(path.name.split("-")[1]):
+                            path.unlink(missing_ok=True)
+                yield
+            finally:
+                (folder / lock).unlink(missing_ok=True)
+    finally:
+        with suppress(OSError):  # not empty
+            for each in missing:
+                each.rmdir()
+
+
+def _is_alive(process: str) -> bool:
+    """Whether another process of this number runs; what is no number is not ours to judge."""
+    if not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return int(process) != os.getpid()

@@ -23,6 +23,7 @@ GROUND = [
     "pic",
     "quiet",
     "reference",
+    "structured",
 ]
 ROOMS = (  # lowest first
     "ground",
@@ -38,7 +39,7 @@ ROOMS = (  # lowest first
     "plots",
     "cli",
 )
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.startswith("__"))
 LINES = 300
 SENTENCES = 3
 

@@ -1,12 +1,14 @@
 """The command line `enamel`: thin over the library, so that the notebooks and the shell do the same things."""
 
+import errno
+import os
 from typing import Annotated
 
 import typer
 
 from enamel_lib import paths
 from enamel_lib.cli import console, data, evolve, generator, maps, own
-from enamel_lib.errors import EnamelError
+from enamel_lib.errors import EnamelError, check_choice
 
 app = typer.Typer(
     add_completion=False,
@@ -15,6 +17,9 @@ app = typer.Typer(
     help="The open virtual indenter: hardness of tooth enamel from its crystal-orientation map.",
 )
 
+BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")  # that Keras has
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
 for room in (data, maps, own, generator, evolve):
     app.add_typer(room.commands)
 
@@ -22,10 +27,17 @@ for room in (data, maps, own, generator, evolve):
 def main() -> None:
     """Run the command; errors that the user can mend become one line and exit code 2."""
     try:
-        app()
+        check_choice("KERAS_BACKEND", os.environ["KERAS_BACKEND"], BACKENDS)
+        with console.claims:
+            app()
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        raise SystemExit(console.complain(f"{error.strerror or error}{where}")) from None
+        hint = (
+            f"; ${paths.HOME_VARIABLE} names another folder for what is generated" if error.errno in READ_ONLY else ""
+        )
+        raise SystemExit(console.complain(f"{error.strerror or error}{where}{hint}")) from None
+    except ImportError as error:
+        raise SystemExit(console.complain(f"{error}; `make setup` installs all, $KERAS_BACKEND chooses")) from None
     except EnamelError as error:
         raise SystemExit(console.complain(str(error))) from None
 

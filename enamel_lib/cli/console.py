@@ -2,12 +2,13 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from enamel_lib import paths
 from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Drawing = Annotated[
     str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
 ]
 Indenter = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there; start a run anew.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
 
@@ -29,11 +30,52 @@ def complain(message: str) -> int:
     return 2
 
 
-def refuse_overwriting(*targets: Path, force: bool) -> None:
-    """Raise `InputError` if any of the files exists, unless forced."""
-    there = [path for path in targets if path.exists()]
-    if there and not force:
+claims = contextlib.ExitStack()  # folders kept until the command ends (`app.main`)
+
+
+def claim(
+    *results: Path, force: bool, checkpoints: Sequence[Path] = (), resume: bool = False, beside: bool = False
+) -> None:
+    """Make sure, before any work, that a command can write its results, and keep their folder until it ends.
+
+    Parameters
+    ----------
+    results
+        Files of one folder.
+    force
+        Overwrite what is there.
+    checkpoints
+        Files that grow while a run goes on; the first that is there can be resumed.
+    resume
+        Go on from a checkpoint, whose run's results may be there: all or none, as a run writes them.
+    beside
+        Other commands may write other files into the folder meanwhile.
+
+    Raises
+    ------
+    InputError
+        If a file would be overwritten, is a folder, or another run has the folder.
+    """
+    folder = results[0].parent
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file, not a folder; give another --out")
+    claims.enter_context(paths.claimed(folder, f".{results[0].name}{paths.LOCK}" if beside else paths.LOCK))
+    there = [path for path in (*results, *checkpoints) if path.exists()]
+    for path in there:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, where a file is to be written; give another --out")
+    if force or not there:
+        return
+    if not any(path.suffix == ".npz" for path in there if path in checkpoints):
         raise InputError(f"{there[0]} is there already; give --force to overwrite it, or another --out")
+    if not resume:
+        raise InputError(
+            f"{folder} holds a run already; go on with --resume, start anew with --force, or another --out"
+        )
+    done = [path for path in there if path in results]
+    if done and len(done) < len(results):
+        raise InputError(f"{done[0]} is not of the run in {folder}; give --force to overwrite it, or another --out")
 
 
 def read_picture(path: Path, scale: float) -> "np.ndarray":

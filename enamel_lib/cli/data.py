@@ -50,7 +50,8 @@ def simulate(
     """Simulate PIC tiles (PNG) with their truth (.npz: director, hardness) and labels.csv."""
     from enamel_lib.simulate import write_tiles
 
-    console.refuse_overwriting(out / "labels.csv", force=force)
+    names = ("labels.csv", *(f"tile_{index:05d}{suffix}" for index in range(count) for suffix in (".png", ".npz")))
+    console.claim(*(out / name for name in names), force=force)
     with console.steps("simulating") as step:
         seeds = range(seed, seed + count)
         write_tiles(out, seeds, size=size, pixel_size_um=pixel_size, world=world, texture=texture, progress=step)
@@ -115,13 +116,26 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/... if none.")] = None,
     seed: console.Seed = 0,
     resume: console.Resume = False,
+    force: console.Force = False,
 ) -> None:
     """Train the indenter; may be killed at any moment and resumed."""
+    from enamel_lib import paths
+    from enamel_lib.dataset import curation
+    from enamel_lib.errors import check_choice
+    from enamel_lib.indenter.recipe import load_recipe
+
+    check_choice("split", split, curation.PROTOCOLS)
+    load_recipe(recipe)
+    out = paths.BUILD / "training" / f"indenter-{split}" if out is None else out
+    along = [out / name for name in ("checkpoint.npz", "structure/0/checkpoint.npz", "history.csv")]
+    results = [out / f"indenter-{split}{suffix}" for suffix in (".keras", ".json")]
+    console.claim(*results, checkpoints=along, resume=resume, force=force)
     from enamel_lib.indenter import training
 
     root = _root(root)
+    run = {"protocol": split, "seed": seed, "root": root, "out": out, "resume": resume, "anew": force and not resume}
     with console.steps("training") as step:
-        card = training.train(recipe, protocol=split, seed=seed, root=root, out=out, resume=resume, progress=step)
+        card = training.train(recipe, **run, progress=step)
     typer.echo(json.dumps({"name": card["name"], "metrics": card["metrics"]}, indent=2))
 
 

@@ -39,19 +39,19 @@ def evolve(
     from enamel_lib.evolve import designs, judges
     from enamel_lib.generators import loading
 
-    if not resume:
-        names = (designs.PICTURE, designs.TRACE, designs.FACTS, designs.CHECKPOINT)
-        console.refuse_overwriting(*(out / name for name in names), force=force)
-        (out / designs.CHECKPOINT).unlink(missing_ok=True)
-    evaluate = judges.evaluator(console.predictor(model, "auto"))
+    results = [out / name for name in (designs.PICTURE, designs.TRACE, designs.FACTS)]
+    console.claim(*results, checkpoints=[out / designs.CHECKPOINT], resume=resume, force=force)
+    predictor = console.predictor(model, "auto")
     settings = {"protocol": protocol, "seed": seed}
     with console.steps("evolving") as step:
         facts = designs.design(
             target,
             loading.load_generator(generator, engine=engine),
-            evaluate,
+            judges.evaluator(predictor),
             out,
             **settings,
+            indenter_sha256=predictor.weights_sha256,
+            anew=force and not resume,
             generations=generations,
             tolerance=tolerance,
             progress=step,
@@ -82,6 +82,8 @@ def contest(
         check_target(each)
     from enamel_lib.evolve import benchmark
 
+    benchmark.check(out, method or ())
+    console.claim(out, force=True, beside=True)  # it goes on with what is there, or refuses it
     with console.steps("searching") as step:
         found = benchmark.compare_shipped(
             out,

@@ -21,6 +21,7 @@ def train_generator(
     out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/generator if none.")] = None,
     seed: console.Seed = 0,
     resume: console.Resume = False,
+    force: console.Force = False,
 ) -> None:
     """Train a StyleGAN2; may be killed at any moment and resumed.
 
@@ -30,11 +31,15 @@ def train_generator(
 
     settings = load_recipe(recipe, resolution=resolution, kimg=kimg)
     out = paths.BUILD / "training" / "generator" if out is None else out
+    results, along = ("generator.keras", "generator.json"), ("checkpoint.npz", "history.csv")
+    console.claim(
+        *(out / name for name in results), checkpoints=[out / name for name in along], resume=resume, force=force
+    )
     from enamel_lib.generators import save_generator
     from enamel_lib.stylegan2.pictures import load_pictures
     from enamel_lib.stylegan2.training import Run
 
-    run = Run(load_pictures(images), settings, out=out, seed=seed, resume=resume)
+    run = Run(load_pictures(images), settings, out=out, seed=seed, resume=resume, anew=force and not resume)
     told = len(run.history)
 
     def tell() -> None:
@@ -67,7 +72,7 @@ def generate(
     from PIL import Image
 
     targets = [out / f"generated_{index:05d}.png" for index in range(count)]
-    console.refuse_overwriting(*targets, force=force)
+    console.claim(*targets, force=force)
     from enamel_lib.generators import BATCH_SIZE, load_generator
 
     generator = load_generator(model)
@@ -93,7 +98,7 @@ def import_generator(
     """Convert a StyleGAN2 snapshot to Keras; nothing in the file is executed."""
     if out.suffix != ".keras":
         raise InputError(f"{out} does not end in .keras; name the file to write")
-    console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
+    console.claim(out, out.with_suffix(".json"), force=force, beside=True)
     from enamel_lib.generators import save_generator
     from enamel_lib.models import sha256
     from enamel_lib.stylegan2 import import_snapshot

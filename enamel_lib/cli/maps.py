@@ -64,7 +64,7 @@ def map_(
     from enamel_lib.inference import hardness_map
 
     stem = out.resolve() / f"{image.stem}-hardness"
-    console.refuse_overwriting(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force)
+    console.claim(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force, beside=True)
     picture = console.read_picture(image, scale)
     predictor = console.predictor(model, engine.value)
     start = time.monotonic()

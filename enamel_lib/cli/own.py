@@ -42,7 +42,7 @@ def compare(
     from enamel_lib.reproduce import report
 
     files = [out / f"{image.stem}-comparison{suffix}" for suffix in (".csv", ".png", ".json")]
-    console.refuse_overwriting(*files, force=force)
+    console.claim(*files, force=force, beside=True)
     picture, scale, measured = _read(image, indents, pixel_size)
     table, scores = own_map.compare(picture, measured, console.predictor(model, engine.value), scale=scale)
     figure = plots.own_map.comparison(table, {"predicted": table["predicted"]}, {"predicted": scores})
@@ -80,7 +80,7 @@ def register(
     from enamel_lib.dataset import registration
 
     file = out / f"{indents.stem}-registered.csv"
-    console.refuse_overwriting(file, force=force)
+    console.claim(file, force=force, beside=True)
     picture, scale, measured = _read(image, indents, pixel_size)
     if points:
         found = registration.affine(*registration.read_points(points, pixel_size), path=points)
@@ -111,7 +111,7 @@ def fit(
 
     if out.suffix != ".keras":
         raise InputError(f"{out}: a network is written as a .keras file; name it {out.with_suffix('.keras').name}")
-    console.refuse_overwriting(out, out.with_suffix(".json"), force=force)
+    console.claim(out, out.with_suffix(".json"), force=force, beside=True)
     picture, scale, measured = _read(image, indents, pixel_size)
     fitted = own_map.refit(network.load_indenter(model), picture, measured, scale=scale)
     fitted.save(out, image=image.name, table=indents.name, model=model, scale=scale)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from enamel_lib import checkpoints, inference, models, paths
-from enamel_lib.errors import ModelError, check_choice
+from enamel_lib import checkpoints, inference, models, paths, structured
+from enamel_lib.errors import InputError, ModelError, check_choice
 from enamel_lib.evolve import judges, search
 from enamel_lib.evolve.genetic import GeneticAlgorithm
 from enamel_lib.evolve.protocols import PROTOCOLS
@@ -71,15 +71,15 @@ def compare(
     ModelError
         If the file is damaged, or of other settings.
     InputError
-        If a method is not in `METHODS`.
+        If a method is unknown, or the file does not end in `.npz`.
     """
-    for method in methods:
-        check_choice("method", method, METHODS)
+    check(path, methods)
     settings = {"evaluations": evaluations, "tolerance": tolerance}
     identity = {"targets": list(targets), **settings, **networks, "rules": search.RULES}
     about: dict[str, Any] = {**identity, "searches": []}
     arrays: dict[str, list[np.ndarray]] = {"hardness": [], "code": []}
     if path.exists():
+        load(path)  # raises where it is damaged
         about, arrays = checkpoints.read_checkpoint(path)
         checkpoints.must_be_of(path, about, identity)
     for seed in range(seeds):
@@ -99,6 +99,14 @@ def compare(
         checkpoints.write_checkpoint(path, about, arrays)
     progress(seeds, seeds)
     return load(path)[0]
+
+
+def check(path: Path, methods: Sequence[str]) -> None:
+    """Raise an InputError if a file of searches cannot have that name, or a method is unknown."""
+    if path.suffix != ".npz":
+        raise InputError(f"{path} does not end in .npz; name the file to write")
+    for method in methods:
+        check_choice("method", method, METHODS)
 
 
 def compare_shipped(path: Path, **settings: Any) -> dict[str, list[SearchResult]]:
@@ -130,8 +138,12 @@ def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
         raise ModelError(f"no searches in {path}; make them with `enamel contest --out {path}`, or restore the file")
     about, arrays = checkpoints.read_checkpoint(path)
     found: dict[str, list[SearchResult]] = {method: [] for method in METHODS}
-    for (method, target, _), hardness, code in zip(about.pop("searches"), *arrays.values(), strict=True):
-        found[method].append(SearchResult(target, hardness, code))
+    with structured.restoring(path):
+        searches = structured.check(list[tuple[str, float, int]], about.pop("searches"), what=str(path))
+        for (method, target, _), hardness, code in zip(searches, arrays["hardness"], arrays["code"], strict=True):
+            if not (hardness.ndim == code.ndim == 1 and len(hardness) and np.isfinite(hardness).all()):
+                raise ValueError("a search without hardness")
+            found[method].append(SearchResult(target, hardness, code))
     return {method: each for method, each in found.items() if each}, about
 
 

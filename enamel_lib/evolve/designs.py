@@ -1,6 +1,7 @@
 """One design of given hardness, from the target to the files that keep it."""
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,8 @@ def design(
     *,
     about: dict[str, Any],
     tell: Callable[[str], None],
+    indenter_sha256: str = "",
+    anew: bool = False,
     **settings: Any,
 ) -> dict[str, Any]:
     """Evolve one design into a folder: picture, trace, facts, and the checkpoint, from which it goes on if there.
@@ -41,18 +44,25 @@ def design(
         What else the facts are to say, such as the names of the networks.
     tell
         Called with a sentence on what takes longer than usual.
+    indenter_sha256
+        Of the weights behind `evaluate`; a run goes on with no others, nor with another generator.
+    anew
+        Leave out of account what checkpoint there is.
     settings
         Those of `genetic.evolve`.
     """
-    if not (out / CHECKPOINT).exists():
+    if anew or not (out / CHECKPOINT).exists():
         _check_reach(target, generator, evaluate, tell)
     start = time.monotonic()
+    networks = {"indenter": indenter_sha256, "generator": hashlib.sha256(generator.w_avg.tobytes()).hexdigest()}
     history = genetic.evolve(
         generator.generate,
         evaluate,
         target,
         latent_dim=generator.latent_dim,
         checkpoint=out / CHECKPOINT,
+        anew=anew,
+        networks=networks,
         **settings,
     )
     picture = generator.generate(history.best_code[None])[0]

@@ -6,15 +6,16 @@ generated and evaluated, in one batch for all targets.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from enamel_lib import checkpoints
+from enamel_lib import checkpoints, structured
 from enamel_lib.errors import InputError, check_choice
 from enamel_lib.evolve import search
 from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS
@@ -177,6 +178,8 @@ def evolve(
     tolerance: float = 0.0,
     seed: int = 0,
     checkpoint: str | os.PathLike | None = None,
+    anew: bool = False,
+    networks: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> History | list[History]:
     """Evolve a population of latent codes towards a target hardness.
@@ -195,6 +198,10 @@ def evolve(
         The n-th target has the seed `seed + n`.
     checkpoint
         A file written after every generation; if it is there, the search goes on from it, with the same outcome.
+    anew
+        Start from nothing and replace a checkpoint that is there, once there is one to replace it.
+    networks
+        What tells generator and indenter from others, for the checkpoint.
     progress
         Called with generations done and to be done.
 
@@ -215,8 +222,9 @@ def evolve(
         "seed": seed,
         "latent_dim": latent_dim,
         "rules": search.RULES,
+        **networks,
     }
-    if path and path.exists():
+    if path and path.exists() and not anew:
         _load(path, identity, evolutions)
 
     def after() -> None:
@@ -239,7 +247,13 @@ def _save(path: Path, identity: dict[str, Any], evolutions: Sequence[Evolution])
 def _load(path: Path, identity: dict[str, Any], evolutions: Sequence[Evolution]) -> None:
     about, arrays = checkpoints.read_checkpoint(path)
     checkpoints.must_be_of(path, about, identity)
-    for index, each in enumerate(evolutions):
-        each.trace = {name: list(arrays[name][index]) for name in TRACE}
-        each.codes = arrays["codes"][index]
-        each.rng.bit_generator.state = about["rngs"][index]
+    with structured.restoring(path):
+        for index, each in enumerate(evolutions):
+            trace = {name: arrays[name][index] for name in TRACE}
+            if {values.shape for values in trace.values()} != {(len(trace["hardness"]), POPULATION)}:
+                raise ValueError("its traces differ in length")
+            if not np.isfinite(trace["hardness"]).all():
+                raise ValueError("its hardness is no number")
+            each.codes = arrays["codes"][index].reshape(POPULATION, each.latent_dim)
+            each.trace = {name: list(values) for name, values in trace.items()}
+            each.rng.bit_generator.state = about["rngs"][index]

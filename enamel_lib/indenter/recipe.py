@@ -7,41 +7,43 @@ is fitted to the labels (`training.pretrain_and_probe`).
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from enamel_lib import checkpoints
-from enamel_lib.errors import InputError
+from pydantic import Field
+
+from enamel_lib import checkpoints, structured
 
 RECIPES = Path(__file__).parent / "recipes"
-DEFAULTS = {
-    "precision": "float32",
-    "batch_size": 32,
-    "learning_rate": 0.001,
-    "schedule": "constant",  # cosine falls to nothing at the end of the stage
-    "norm_momentum": 0.99,  # of the running mean and variance in batch normalization
-    "checkpoint_every": 100,  # steps
-    "validation_tiles": 256,  # at most; drawn once
-}
-WHOLE = (lambda value: isinstance(value, int) and value > 0, "a whole number above 0")
-SHARE = (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1")
-RULES = {
-    **dict.fromkeys(("size", "images", "batch_size", "checkpoint_every", "validation_tiles"), WHOLE),
-    **dict.fromkeys(("learning_rate", "norm_momentum"), SHARE),
-    "precision": checkpoints.one_of("float32", "mixed_bfloat16"),
-    "schedule": checkpoints.one_of("constant", "cosine"),
-}
+Count = Annotated[int, Field(gt=0, le=10**9)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Stage(structured.Strict):
+    """One part of the training, at one size of window."""
+
+    size: Annotated[int, Field(gt=0, le=4096)]  # px
+    images: Count  # to show
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    batch_size: Annotated[int, Field(gt=0, le=65536)] = 32
+    learning_rate: Share = 0.001
+    schedule: Literal["constant", "cosine"] = "constant"  # cosine falls to nothing at the end of the stage
+    norm_momentum: Share = 0.99  # of the running mean and variance in batch normalization
+    checkpoint_every: Count = 100  # steps
+    validation_tiles: Count = 256  # at most; drawn once
+
+
+class Recipe(structured.Strict):
+    """How a network is trained; without `sections`, the stages learn from labels."""
+
+    name: str
+    sections: Annotated[int, Field(ge=2, le=10**6)] | None = None
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=100)]
 
 
 def load_recipe(recipe: str | Path | dict[str, Any]) -> dict[str, Any]:
     """Read and check a recipe: the name of a file in `recipes/`, the path of a YAML file, or the settings themselves.
 
-    Gives `stages`: one complete dictionary each, with the keys of `DEFAULTS`, `size` (pixels) and `images` (how many to
-    show); `name`; and `sections`, None if the stages learn from labels. Raises InputError if there is no such recipe,
-    or a key or value in it is unknown.
+    Gives the settings of a `Recipe`, all stages complete. Raises InputError if there is no such recipe, or a key or
+    value in it is unknown.
     """
-    given = checkpoints.read_recipe(recipe, recipes=RECIPES)
-    name, sections = given.pop("name"), given.pop("sections", None)
-    if sections is not None and (not isinstance(sections, int) or sections < 2):
-        raise InputError(f"recipe {name!r}: sections is {sections!r}; it must be a whole number above 1")
-    stages = checkpoints.complete_stages(given, DEFAULTS, RULES, name=name)
-    return {"name": name, "sections": sections, "stages": stages}
+    return checkpoints.read_recipe(recipe, Recipe, recipes=RECIPES)

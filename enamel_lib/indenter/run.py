@@ -13,13 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from enamel_lib import checkpoints, paths
+from enamel_lib import checkpoints, paths, structured
 from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.dataset.augmentation import AUGMENTATION
 from enamel_lib.errors import InputError, ModelError
@@ -33,6 +34,13 @@ from enamel_lib.optimizers import Ranger
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
 BATCHES_AHEAD = 16
 Progress = Callable[[int, int], None]
+
+
+class Progressed(structured.Strict):
+    """Where a run stands: its step, and a row of the history for each checkpoint."""
+
+    step: Annotated[int, Field(ge=0)]
+    history: list[dict[str, bool | int | float]]
 
 
 class Run:
@@ -53,6 +61,7 @@ class Run:
         seed: int = 0,
         out: Path,
         resume: bool = False,
+        anew: bool = False,
         targets: tuple[str, ...] = ("label",),
     ) -> None:
         self.tiles, self.recipe, self.seed, self.out, self.targets = tiles, recipe, seed, out, targets
@@ -74,7 +83,7 @@ class Run:
         first = fresh_weights(recipe["stages"][0]["size"], seed, len(targets))
         self.weights = self.best = replace(first, bias=mean.astype(np.float32))
         self.moments: list[np.ndarray] = []  # of the optimizer
-        if (out / CHECKPOINT).exists():
+        if (out / CHECKPOINT).exists() and not anew:
             if not resume:
                 raise InputError(f"{out} holds a run already; resume it (--resume), or train into another folder")
             self._restore()
@@ -202,10 +211,16 @@ class Run:
     def _restore(self) -> None:
         path = self.out / CHECKPOINT
         about, arrays = checkpoints.read_checkpoint(path)
-        checkpoints.must_be_of(path, about["of"], self._identity())
-        self.weights, self.best = (Weights.from_arrays(arrays[name]) for name in ("weights", "best"))
-        self.moments = arrays["moments"]
-        self.step, self.history = about["step"], about["history"]
+        with structured.restoring(path):
+            checkpoints.must_be_of(path, about["of"], self._identity())
+            weights, best = (Weights.from_arrays(arrays[name]) for name in ("weights", "best"))
+            for before, now in ((self.weights, weights), (self.best, best)):  # the kernel grows with the window
+                if [each.shape for each in before.features] != [each.shape for each in now.features]:
+                    raise ModelError(f"{path}: its weights are of another network; delete it and start anew")
+                now.grown(self.plan[-1][0]["size"])  # raises where the kernel is none
+            state = structured.check(Progressed, {key: about[key] for key in ("step", "history")}, what=str(path))
+            self.weights, self.best, self.moments = weights, best, arrays["moments"]
+            self.step, self.history = state.step, state.history
 
     def _identity(self) -> dict[str, Any]:
         return {"recipe": self.recipe, "seed": self.seed, "data": self.data_sha256}

@@ -32,6 +32,7 @@ def train(
     root: Path | str | None = None,
     out: Path | str | None = None,
     resume: bool = False,
+    anew: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the indenter, score its best checkpoint on the held-out splits, save it; give its model card.
@@ -51,13 +52,15 @@ def train(
         TensorBoard log; `build/training/indenter-<protocol>` if None.
     resume
         Go on from the checkpoint in `out`; start where there is none.
+    anew
+        Start, and replace the checkpoint in `out`, once there is one to replace it.
     progress
         Called with (steps done, steps in all) after every step.
 
     Raises
     ------
     InputError
-        If `out` holds a checkpoint and `resume` is false, or the recipe or protocol is unknown.
+        If `out` holds a checkpoint, and neither `resume` nor `anew` is true, or the recipe or protocol is unknown.
     ModelError
         If the checkpoint is damaged, or of another recipe, seed or data.
     """
@@ -68,7 +71,7 @@ def train(
     table = curation.split(united, protocol, seed=seed)
     tiles = curation.load_tiles(united, root)
 
-    settings = {"protocol": protocol, "seed": seed, "out": out, "resume": resume}
+    settings = {"protocol": protocol, "seed": seed, "out": out, "resume": resume, "anew": anew}
     if recipe["sections"]:
         model, facts = pretrain_and_probe(recipe, tiles, table, **settings, progress=progress)
     else:
@@ -99,6 +102,7 @@ def pretrain_and_probe(
     seed: int,
     out: Path,
     resume: bool = False,
+    anew: bool = False,
     progress: Progress | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Learn the structure of simulated windows stage by stage, then fit the dense layer to the labels.
@@ -111,7 +115,8 @@ def pretrain_and_probe(
     for number, stage in enumerate(recipe["stages"]):
         pictures, measured = simulated.windows(stage["size"])
         own, targets = recipe | {"stages": [stage]}, pretraining.targets(stage["size"])
-        run = Run(pictures, measured, own, seed=seed, out=out / STRUCTURE / str(number), resume=resume, targets=targets)
+        settings = {"seed": seed, "out": out / STRUCTURE / str(number), "resume": resume, "anew": anew}
+        run = Run(pictures, measured, own, **settings, targets=targets)
         if runs and run.step == 0:
             run.weights = replace(run.weights, features=runs[-1].best.features)
         run.fit(progress)

@@ -6,11 +6,12 @@ and run `enamel reproduce 05`; other networks' are made when notebook 05 is run 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from enamel_lib import images, metrics, paths, reference
+from enamel_lib import images, metrics, paths, reference, structured
 from enamel_lib.inference.base import Predictor, Progress
 from enamel_lib.inference.hardness_map import HardnessMap, raster
 from enamel_lib.reproduce import report
@@ -77,6 +78,6 @@ def read(path: Path, weights_sha256: str) -> dict[str, np.ndarray] | None:
     """Give what the file holds, or None if it is not there or other weights made it."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
-        found = dict(file)
-    return found if json.loads(str(found.pop("about")))["weights_sha256"] == weights_sha256 else None
+    found = structured.read_npz(path)
+    about = structured.parse_json(str(found.pop("about", "{}")), dict[str, Any], what=str(path))
+    return found if about.get("weights_sha256") == weights_sha256 else None

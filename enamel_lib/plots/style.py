@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 
 from enamel_lib import paths, pic
 
+mpl.rcdefaults()  # figures depend on no matplotlibrc of the user
 mpl.style.use(paths.PACKAGE / "plots" / "enamel.mplstyle")
 FULL_INCH, HALF_INCH = 174 / 25.4, 85 / 25.4  # width of two columns and of one (Cell Press)
 COLOURS = tuple(mpl.rcParams["axes.prop_cycle"].by_key()["color"])  # Okabe and Ito: apart also for colour-blind eyes

@@ -11,15 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 
-from enamel_lib import paths
+from enamel_lib import paths, structured
 from enamel_lib.errors import InputError, check_choice
 
 PROFILES = Path(__file__).parent / "profiles"
 EVERY = "every"  # the key of a profile that holds for all notebooks
 KEPT_CELL_METADATA = {"tags"}
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts kernels of this interpreter, also where the user has another kernel named python3."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,7 @@ def _name(statement: ast.stmt) -> str:
 def load_profile(name: str) -> dict[str, dict[str, Any]]:
     """Read a profile: notebook name (or `every`) -> parameter -> value; an InputError if it has another shape."""
     check_choice("profile", name, sorted(path.stem for path in PROFILES.glob("*.yml")))
-    profile = yaml.safe_load((PROFILES / f"{name}.yml").read_text(encoding="utf-8")) or {}
-    if not isinstance(profile, dict) or not all(isinstance(values, dict) for values in profile.values()):
-        raise InputError(f"profile {name!r} must map notebook names to parameters")
-    return profile
+    return structured.read_yaml(PROFILES / f"{name}.yml", dict[str, dict[str, Any]] | None) or {}
 
 
 def plan(profile: str, numbers: list[str] | None = None) -> list[Job]:
@@ -131,6 +136,7 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
             job.executed,
             parameters=job.parameters,
             kernel_name="python3",
+            kernel_manager_class=ThisPython,
             language="python",
             cwd=job.notebook.parent,
             progress_bar=False,

@@ -75,11 +75,11 @@ def installed_version(package: str) -> str | None:
 
 
 def output_root() -> Path:
-    """Give the folder that relative output folders are below: the checkout, or `ENAMEL_OUTPUT_ROOT` where set.
+    """Give the folder that relative output folders are below: `paths.HOME`, or `ENAMEL_OUTPUT_ROOT` where set.
 
     The tests set it, because nbval runs the committed notebooks as they are and must not touch committed figures.
     """
-    return paths.ROOT / os.environ.get("ENAMEL_OUTPUT_ROOT", "")
+    return paths.HOME / os.environ.get("ENAMEL_OUTPUT_ROOT", "")
 
 
 def _commit() -> str | None:

@@ -12,6 +12,7 @@ from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import ada
 
 MIXING = 0.9  # share of pictures with two styles
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".bmp")
 BRIGHTNESS = (0.5, 2.0)  # Lew 2023, Methods
 
 
@@ -19,15 +20,17 @@ def load_pictures(source: str | Path) -> np.ndarray:
     """Load the square pictures of a folder, or the simulated tiles: `(N, side, side, 3)` uint8.
 
     `simulated` stands for the unique tiles of the united dataset (`sources.default_root`: the user's own where there
-    are any). Of pictures in a folder, which must be of one size (else an `InputError`), the middle square is taken.
+    are any). Of pictures in a folder and those below, but not hidden ones, the middle square is taken; they must be of
+    one size (else an `InputError`).
     """
     if source == "simulated":
         root = sources.default_root()
         return curation.load_tiles(curation.united_table(sources.load_sources(root)), root)
     folder = Path(source)
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".tif", ".tiff", ".jpg"))
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not found:
-        raise InputError(f"{folder} holds no pictures (.png, .tif, .jpg); give a folder, or `simulated`")
+        raise InputError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}); give a folder, or `simulated`")
     squares = [_middle(images.read_image(path)) for path in found]
     for path, square in zip(found, squares, strict=True):
         if square.shape != squares[0].shape:

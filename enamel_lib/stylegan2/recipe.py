@@ -3,37 +3,60 @@
 A recipe is a YAML file in `recipes/`: sizes of the network, and `stages` that may override settings.
 """
 
-import itertools
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from enamel_lib import checkpoints
+from pydantic import Field, model_validator
+
+from enamel_lib import checkpoints, structured
 from enamel_lib.errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
-NETWORK = {"fmap_base": 8192, "fmap_max": 512, "latent_dim": 512, "style_dim": 512, "mapping_layers": 8}
-DEFAULTS = {
-    "precision": "float32",  # or mixed_bfloat16
-    "checkpoint_precision": "float32",  # float16 halves the file; a resumed run then differs by rounding
-    "augmentation": "orientation-true",
-    "batch_size": 32,
-    "learning_rate": 0.002,
-    "r1_gamma": 10.0,
-    "path_weight": 2.0,  # of the path-length regularisation; 0 leaves it out
-    "ada_target": 0.0,  # of adaptive discriminator augmentation (`ada`), 0.6 by its authors; 0 leaves it out
-    "checkpoint_kimg": 4.0,  # also between rows of the history
-}
-MULTIPLE = (lambda value: isinstance(value, int) and value > 0 and value % 4 == 0, "a multiple of 4 above 0")
-ABOVE = (lambda value: isinstance(value, int | float) and value > 0, "a number above 0")
-RULES = {
-    **dict.fromkeys(("resolution", "batch_size"), MULTIPLE),
-    **dict.fromkeys(("kimg", "learning_rate", "r1_gamma", "checkpoint_kimg"), ABOVE),
-    "path_weight": (lambda value: isinstance(value, int | float) and value >= 0, "0 or a number above"),
-    "ada_target": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "0 or a number below 1"),
-    "precision": checkpoints.one_of("float32", "mixed_bfloat16"),
-    "checkpoint_precision": checkpoints.one_of("float32", "float16"),
-    "augmentation": checkpoints.one_of("orientation-true", "paper", "none"),  # see `pictures.augment`
-}
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+Width = Annotated[int, Field(gt=0, le=65536)]
+
+
+class Network(structured.Strict):
+    """Arguments of `build_generator`."""
+
+    fmap_base: Width = 8192
+    fmap_max: Width = 512
+    latent_dim: Width = 512
+    style_dim: Width = 512
+    mapping_layers: Annotated[int, Field(gt=0, le=64)] = 8
+
+
+class Stage(structured.Strict):
+    """One part of the training, at one resolution."""
+
+    resolution: Annotated[int, Field(gt=0, le=1024, multiple_of=4)]  # px
+    kimg: Positive  # thousands of pictures to show
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    checkpoint_precision: Literal["float32", "float16"] = "float32"  # float16: half the file; resuming then rounds
+    augmentation: Literal["orientation-true", "paper", "none"] = "orientation-true"  # see `pictures.augment`
+    batch_size: Annotated[int, Field(gt=0, le=65536, multiple_of=4)] = 32
+    learning_rate: Positive = 0.002
+    r1_gamma: Positive = 10.0
+    path_weight: Annotated[float, Field(ge=0, le=1e9)] = 2.0  # of the path-length regularisation; 0 leaves it out
+    # of adaptive discriminator augmentation (`ada`), 0.6 by its authors; 0 leaves it out
+    ada_target: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    checkpoint_kimg: Positive = 4.0  # also between rows of the history
+
+
+class Recipe(structured.Strict):
+    """How a generator is trained."""
+
+    name: str
+    network: Network = Network()
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _grows_by_twos(self) -> Self:
+        for before, stage in pairwise(self.stages):
+            if stage.resolution not in (before.resolution, 2 * before.resolution):
+                raise ValueError("a stage has the resolution of the one before, or twice it")
+        return self
 
 
 def load_recipe(
@@ -41,22 +64,33 @@ def load_recipe(
 ) -> dict[str, Any]:
     """Read and check a recipe: `name`, `network`, arguments of `build_generator`, and `stages` with all their settings.
 
-    `recipe` is as `checkpoints.read_recipe` takes it. Stages above a `resolution`, px, are left out, and there must be
-    one of it; `kimg`, thousands of pictures, replaces what the recipe says of the last stage. An `InputError` tells
-    what is wrong.
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe (a file in `recipes/`), path of a YAML file, or the settings themselves.
+    resolution
+        Leave out the stages above it, px; the recipe must have a stage of it.
+    kimg
+        Thousands of pictures to show in the last stage, instead of what the recipe says.
+
+    Returns
+    -------
+    dict
+        The settings of a `Recipe`, all stages complete.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or a key or value in it is wrong.
     """
-    given = checkpoints.read_recipe(recipe, recipes=RECIPES)
-    name, network = given.pop("name"), given.pop("network", {})
-    stages = checkpoints.complete_stages(given, DEFAULTS, RULES, name=name)
-    if unknown := set(network) - set(NETWORK):
-        raise InputError(f"recipe {name!r}: network has the unknown {', '.join(sorted(unknown))}")
-    for before, stage in itertools.pairwise(stages):
-        if stage["resolution"] not in (before["resolution"], 2 * before["resolution"]):
-            raise InputError(f"recipe {name!r}: a stage has the resolution of the one before, or twice it")
+    read = checkpoints.read_recipe(recipe, Recipe, recipes=RECIPES)
+    stages = read["stages"]
     if resolution is not None:
         stages = [stage for stage in stages if stage["resolution"] <= resolution]
         if not stages or stages[-1]["resolution"] != resolution:
-            raise InputError(f"recipe {name!r} has no stage of {resolution} px; choose another, or write a recipe")
+            raise InputError(
+                f"recipe {read['name']!r} has no stage of {resolution} px; choose another, or write a recipe"
+            )
     if kimg is not None:
         stages[-1] = stages[-1] | {"kimg": kimg}
-    return {"name": name, "network": NETWORK | network, "stages": stages}
+    return read | {"stages": stages}

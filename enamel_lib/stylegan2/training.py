@@ -18,7 +18,7 @@ from keras import ops
 from PIL import Image
 from skimage.util import montage
 
-from enamel_lib import checkpoints, images, models, paths
+from enamel_lib import checkpoints, images, models, paths, structured
 from enamel_lib.checkpoints import assign, values_of
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.stylegan2 import ada, losses
@@ -42,13 +42,21 @@ class Run:
     """One training: its pictures, its recipe and the state that a checkpoint holds.
 
     `pictures` are `(N, side, side, 3)` uint8 of any side, `recipe` is from `recipe.load_recipe`, and `out` a folder for
-    the checkpoint, the history and the sample grids. To `resume` is to go on from the checkpoint, if there is one; not
-    to, where there is one, is an `InputError`, and one that is damaged or of another network, seed or pictures a
+    the checkpoint, the history and the sample grids. To `resume` is to go on from the checkpoint, if there is one;
+    neither that nor to start `anew`, where there is one, is an `InputError`, and one that is damaged or of another
+    network, seed or pictures a
     `ModelError`.
     """
 
     def __init__(
-        self, pictures: np.ndarray, recipe: dict[str, Any], *, out: Path, seed: int = 0, resume: bool = False
+        self,
+        pictures: np.ndarray,
+        recipe: dict[str, Any],
+        *,
+        out: Path,
+        seed: int = 0,
+        resume: bool = False,
+        anew: bool = False,
     ) -> None:
         self.pictures, self.recipe, self.seed, self.out = pictures, recipe, seed, out
         self.pictures_sha256 = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
@@ -59,7 +67,7 @@ class Run:
         self.p = 0.0  # of the adaptive augmentation
         self._mean_path = keras.Variable(0.0, trainable=False)
         self._noise = keras.random.SeedGenerator(seed)
-        if not (out / CHECKPOINT).exists():
+        if anew or not (out / CHECKPOINT).exists():
             self._enter(0)
         elif resume:
             self._restore(out / CHECKPOINT)
@@ -207,12 +215,19 @@ class Run:
         self._save()
 
     def _state(self) -> dict[str, list[keras.Variable]]:
-        """Give all variables that a checkpoint holds; Adam's first moments are of no use without momentum."""
-        networks = {"G": self.G, "average": self.average, "D": self.D}
-        return {name: model.variables for name, model in networks.items()} | {
-            f"moments_{name}": [v for v in optimizer.variables if v.path.endswith("_velocity")]
-            for name, optimizer in zip("GD", self.optimizers, strict=True)
-        }
+        """Give all variables that a checkpoint holds.
+
+        Adam's first moments, without momentum the last gradients, leave their mark on the next rounding: a checkpoint
+        in float16, which rounds anyway, goes without.
+        """
+        state = {"G": self.G.variables, "average": self.average.variables, "D": self.D.variables}
+        kinds = {"moments": "_velocity"}
+        if self.stage["checkpoint_precision"] == "float32":
+            kinds["first"] = "_momentum"
+        for name, optimizer in zip("GD", self.optimizers, strict=True):
+            for kind, ending in kinds.items():
+                state[f"{kind}_{name}"] = [v for v in optimizer.variables if v.path.endswith(ending)]
+        return state
 
     def _save(self) -> None:
         about = {
@@ -220,15 +235,17 @@ class Run:
             "seen": self.seen,
             "number": self.number,
             "ada_p": self.p,
+            "roots": self.stage["checkpoint_precision"] == "float16",  # of the second moments
             "mean_path": float(ops.convert_to_numpy(self._mean_path.value)),
             "iterations": [int(optimizer.iterations.value) for optimizer in self.optimizers],
             "history": self.history,
             "of": self._identity(),
         }
-        arrays = {}
-        for kind, variables in self._state().items():
-            values = map(np.sqrt, values_of(variables)) if kind.startswith("moments") else values_of(variables)
-            arrays[kind] = [value.astype(self.stage["checkpoint_precision"]) for value in values]  # roots fit float16
+        precision = self.stage["checkpoint_precision"]
+        arrays = {kind: values_of(variables) for kind, variables in self._state().items()}
+        if precision == "float16":  # which second moments do not fit, but their roots
+            arrays |= {kind: list(map(np.sqrt, values)) for kind, values in arrays.items() if "moments" in kind}
+            arrays = {kind: [value.astype(precision) for value in values] for kind, values in arrays.items()}
         checkpoints.write_checkpoint(self.out / CHECKPOINT, about, arrays)
         with paths.atomic(self.out / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False, float_format="%.6g")
@@ -236,15 +253,17 @@ class Run:
     def _restore(self, path: Path) -> None:
         """Go to where a checkpoint was written."""
         about, arrays = checkpoints.read_checkpoint(path)
-        self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
-        self._enter(about["number"])
-        checkpoints.must_be_of(path, about["of"], self._identity())
-        for kind, variables in self._state().items():
-            values = [value.astype(np.float32) for value in arrays[kind]]
-            assign(variables, [np.square(v) for v in values] if kind.startswith("moments") else values)
-        for optimizer, count in zip(self.optimizers, about["iterations"], strict=True):
-            optimizer.iterations.assign(count)
-        self._mean_path.assign(about["mean_path"])
+        with structured.restoring(path):
+            self.step, self.seen, self.history, self.p = (about[key] for key in ("step", "seen", "history", "ada_p"))
+            self._enter(about["number"])
+            checkpoints.must_be_of(path, about["of"], self._identity())
+            for kind, variables in self._state().items():
+                values = [value.astype(np.float32) for value in arrays[kind]]
+                roots = about["roots"] and "moments" in kind
+                assign(variables, [np.square(value) for value in values] if roots else values)
+            for optimizer, count in zip(self.optimizers, about["iterations"], strict=True):
+                optimizer.iterations.assign(count)
+            self._mean_path.assign(about["mean_path"])
 
     def _identity(self) -> dict[str, Any]:
         """What must not change on the way; the running stage may be cut short or prolonged, coming ones changed."""

@@ -123,9 +123,9 @@ def test_a_full_disk_leaves_nothing(enamel, quick_predictor, picture, tmp_path, 
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
     refused(enamel("map", picture, "--out", tmp_path / "maps", "--stride", 20), "No space left on device")
-    assert list((tmp_path / "maps").iterdir()) == []
+    assert not (tmp_path / "maps").exists()
     refused(enamel("simulate", "--out", tmp_path / "tiles", "--size", 32), "No space left on device")
-    assert list((tmp_path / "tiles").iterdir()) == []
+    assert not (tmp_path / "tiles").exists()
 
 
 @pytest.mark.parametrize("command", ["predict", "map"])

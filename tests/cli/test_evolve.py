@@ -17,14 +17,14 @@ from tests.evolve.test_genetic import LATENT, generate
 @pytest.fixture
 def evolve(enamel, monkeypatch):
     """Run `enamel evolve` with a generator and an indenter that need no networks."""
-    drawing = SimpleNamespace(generate=generate, latent_dim=LATENT)
+    drawing = SimpleNamespace(generate=generate, latent_dim=LATENT, w_avg=np.zeros(LATENT))
     monkeypatch.setattr(loading, "load_generator", lambda name, engine: drawing)
 
     def predictor(tiles):
         halves = tiles.reshape(len(tiles), 200, 2, -1).mean(axis=(1, 3), dtype=float)
         return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
 
-    predictor.size = 200
+    predictor.size, predictor.weights_sha256 = 200, "this one"
     monkeypatch.setattr(console, "predictor", lambda model, engine: predictor)
 
     return lambda *arguments: enamel("evolve", *arguments)

@@ -84,7 +84,7 @@ def test_refuses_what_is_not_the_indenter(saved, tmp_path):
     path = tmp_path / "own.keras"
     path.write_bytes(saved.read_bytes())
     card = path.with_suffix(".json")
-    for content, message in (('{"sha256": "0"}', "SHA-256"), ("{", "damaged"), ("[]", "no JSON object")):
+    for content, message in (('{"sha256": "0"}', "SHA-256"), ("{", "damaged"), ("[]", "valid dictionary")):
         card.write_text(content)
         with pytest.raises(ModelError, match=message):
             indenter.load_indenter(path)

@@ -48,7 +48,7 @@ def test_a_plan_gives_every_notebook_its_parameters(desk):
         ("01-small: {wrong: 1}", "sets wrong in 01-small"),
         ("every: {wrong: 1}", "sets wrong in 01-small"),
         ("07-gone: {count: 1}", "07-gone"),
-        ("01-small: 5", "must map"),
+        ("01-small: 5", "valid dictionary"),
     ],
 )
 def test_an_undeclared_key_is_an_error_even_if_its_notebook_is_not_wanted(desk, profile, message):
