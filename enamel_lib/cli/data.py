@@ -74,7 +74,7 @@ def fit_texture(
     from enamel_lib.simulate import fitting, preset
 
     file, history = out / "texture.yml", out / "history.csv"
-    console.refuse_overwriting(file, history, force=force)
+    console.claim(file, history, force=force)
     picture = images.read_image(image) if image else reference.real_map()
     settings = {"pixel_size_um": pixel_size, "generations": generations, "step": step, "seed": seed}
     with console.steps("fitting") as progress:
@@ -119,7 +119,6 @@ def train(
     force: console.Force = False,
 ) -> None:
     """Train the indenter; may be killed at any moment and resumed."""
-    from enamel_lib import paths
     from enamel_lib.dataset import curation
     from enamel_lib.errors import check_choice
     from enamel_lib.indenter.recipe import load_recipe

@@ -188,3 +188,16 @@ def test_an_unknown_choice_is_refused_with_those_there_are(enamel, tmp_path):
 def test_wrong_options_exit_with_2(enamel):
     assert enamel("map", "x.png", "--out", "x", "--engine", "magic")[0] == 2
     assert enamel("simulate", "--out", "x", "--count", "0")[0] == 2
+
+
+def test_a_texture_is_fitted_to_a_map_and_sections_are_drawn_from_it(enamel, tmp_path):
+    shown = simulate.section((60, 80), pixel_size_um=0.24, seed=1, texture="real-map")
+    Image.fromarray(shown.rgb).save(tmp_path / "mine.png")
+    fitted = tmp_path / "fitted"
+    code, out, err = enamel("fit-texture", tmp_path / "mine.png", "--out", fitted, "--generations", 1)
+    assert code == 0, err
+    assert "mean distance" in out
+    assert len(pd.read_csv(fitted / "history.csv")) == 1
+    code, _, err = enamel("simulate", "--texture", fitted / "texture.yml", "--size", 40, "--out", tmp_path / "tiles")
+    assert code == 0, err
+    assert (tmp_path / "tiles" / "labels.csv").exists()

@@ -41,6 +41,7 @@ def _no_work(monkeypatch):
         (("train-generator", "--recipe", "quick"), "generator.keras"),
         (("train-generator", "--recipe", "quick", "--resume"), "generator.json"),
         (("simulate", "--count", 3), "tile_00002.npz"),
+        (("fit-texture",), "history.csv"),
         (("evolve", "--target", 4), "design.png"),
         (("evolve", "--target", 4, "--resume"), "trace.csv"),
         (("generate",), "generated_00003.png"),
