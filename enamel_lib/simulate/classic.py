@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from math import cos, pi, radians, sin, sqrt
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from enamel_lib import pic
 from enamel_lib.simulate import law
+from enamel_lib.simulate.fields import point_by_point
+from enamel_lib.simulate.rods import rod_frame
 
 
 @dataclass(frozen=True)
@@ -130,56 +132,33 @@ def crystals(x, y, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np.
     """True directors `(H, W, 3)` in the polarization frame, and regions `(H, W)`."""
     shape = (x.shape[0], y.shape[1])
     ca, sa = cos(texture.azimuth), sin(texture.azimuth)
-    wander = _noise(shape, pixel, (12.0, 12.0), 0.0, 3, rng)
-    ragged = _noise(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
+    wander = point_by_point(shape, pixel, (12.0, 12.0), 0.0, 3, rng)
+    ragged = point_by_point(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
     along = x * ca + y * sa + 0.8 * wander[0] + 0.12 * ragged[0]
     across = y * ca - x * sa + 0.8 * wander[1] + 0.12 * ragged[1]
 
     rods = Rods(along, across, texture, rng)
     tilt = texture.tilt + rods.swing(along, across) + 0.06 * wander[2] + rods.lean
     azimuth = texture.azimuth + rods.twist
-    axis, up, side = _rod_frame(tilt, azimuth)
+    axis, up, side = rod_frame(tilt, azimuth)
     ch, sh = cos(texture.head_angle), sin(texture.head_angle)
     # c-axis along the rod near the head, bending away from the head's side towards the tail
     bent = texture.bend * (0.0 - 0.45 * np.clip(rods.zeta, -1, 1)) + rods.extra
     inside = np.cos(bent) * axis - np.sin(bent) * (ch * up + sh * side)
 
     # interrod crystals stand at 60 degrees to the rods, on the tail's side (Beniash 2019)
-    axis, up, side = _rod_frame(np.float32(texture.tilt), np.float32(texture.azimuth))
+    axis, up, side = rod_frame(np.float32(texture.tilt), np.float32(texture.azimuth))
     between = 0.71 * axis - 0.71 * (ch * up + sh * side)
     wall = rods.region == law.INTERROD
     director = np.where(wall, between[:, None, None] + 0.14 * wander, inside)
 
     stretch = 1 / max(cos(texture.tilt), 0.25)
-    waves = _noise(shape, pixel, (1.6 * stretch, 0.8), texture.azimuth, 3, rng)
-    crystals = _noise(shape, pixel, (0.16, 0.04), texture.azimuth, 3, rng)
-    rough = texture.scatter * np.exp(0.3 * _noise(shape, pixel, (5.0, 5.0), 0.0, 1, rng))
+    waves = point_by_point(shape, pixel, (1.6 * stretch, 0.8), texture.azimuth, 3, rng)
+    crystals = point_by_point(shape, pixel, (0.16, 0.04), texture.azimuth, 3, rng)
+    rough = texture.scatter * np.exp(0.3 * point_by_point(shape, pixel, (5.0, 5.0), 0.0, 1, rng))
     director += 0.07 * waves + np.where(wall, np.float32(0.7), np.float32(1.0)) * rough * crystals
     director = np.moveaxis(director / np.linalg.norm(director, axis=0), 0, -1)
     return pic.to_polarization_frame(director), rods.region
-
-
-def _rod_frame(tilt, azimuth) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit vectors `(3, ...)` in the sample frame: along the rod, across it up its leaning side, and sideways."""
-    ct, st, ca, sa = np.cos(tilt), np.sin(tilt), np.cos(azimuth), np.sin(azimuth)
-    return np.stack([st * ca, st * sa, ct]), np.stack([ct * ca, ct * sa, -st]), np.stack([-sa, ca, np.zeros_like(ca)])
-
-
-def _noise(shape, pixel: float, lengths, angle: float, count: int, rng) -> np.ndarray:
-    """`(count, H, W)` smooth Gaussian fields of unit variance, of `lengths` um along and across `angle`."""
-    size = [fft.next_fast_len(side, real=True) for side in shape]
-    kx = np.fft.fftfreq(size[0], pixel).astype(np.float32)[:, None]
-    ky = np.fft.rfftfreq(size[1], pixel).astype(np.float32)[None, :]
-    ca, sa = cos(angle), sin(angle)
-    reach = ((kx * ca + ky * sa) * lengths[0]) ** 2 + ((ky * ca - kx * sa) * lengths[1]) ** 2
-    amplitude = (1 + (2 * pi) ** 2 * reach) ** -1.5
-    # variance of the field from both halves of the spectrum: columns 1.. stand for their mirror images too
-    twice = np.full(ky.shape, 2.0)
-    twice[:, 0] = 1.0
-    amplitude *= size[0] * size[1] / sqrt(size[0] * size[1] * np.sum(twice * amplitude**2, dtype=np.float64))
-    white = rng.standard_normal((count, *size), dtype=np.float32)
-    field = fft.irfft2(fft.rfft2(white, workers=1) * amplitude, s=size, workers=1)
-    return field[:, : shape[0], : shape[1]]
 
 
 def render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.ndarray:
@@ -187,7 +166,7 @@ def render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.n
     noisy = director + radians(3) * rng.standard_normal(director.shape, dtype=np.float32)
     rgb = pic.encode(noisy)
     shape = director.shape[:2]
-    pits, crack = _noise(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
-    presence = _noise(shape, pixel, (6.0, 6.0), 0.0, 1, rng)[0]
+    pits, crack = point_by_point(shape, pixel, (0.5, 0.5), 0.0, 2, rng)
+    presence = point_by_point(shape, pixel, (6.0, 6.0), 0.0, 1, rng)[0]
     rgb[(pits + 0.5 * presence > 2.25) | ((np.abs(crack) < 0.04) & (presence > 2.4))] = 0
     return ndimage.gaussian_filter(rgb, (0.03 / pixel, 0.03 / pixel, 0), truncate=2, mode="nearest")

@@ -119,3 +119,9 @@ def _smooth_minimum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
     """Lower of two distances, rounded where they are within `width` of each other: rods have no sharp corners."""
     blend = np.maximum(np.float32(width) - np.abs(a - b), 0)
     return np.minimum(a, b) - blend * blend * np.float32(0.25 / width)
+
+
+def rod_frame(tilt: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors `(3, ...)` in the sample frame: along the rod, across it up its leaning side, and sideways."""
+    ct, st, ca, sa = np.cos(tilt), np.sin(tilt), np.cos(azimuth), np.sin(azimuth)
+    return np.stack([st * ca, st * sa, ct]), np.stack([ct * ca, ct * sa, -st]), np.stack([-sa, ca, np.zeros_like(ca)])

@@ -23,7 +23,7 @@ from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import classic, law
 from enamel_lib.simulate import texture as textures
 from enamel_lib.simulate.fields import smooth
-from enamel_lib.simulate.rods import Place, Rods
+from enamel_lib.simulate.rods import Place, Rods, rod_frame
 from enamel_lib.simulate.texture import Texture
 
 WORLDS = {
@@ -216,11 +216,11 @@ def _c_axes(rods: Rods, place: Place, swing: np.ndarray, group: np.ndarray, text
     )
     along_head = np.clip(place.zeta, -1, 1)
     of_rod = tilt + np.float32(t.follow) * swing + group[0] + rods.lean[place.rod]
-    frame = _rod_frame(of_rod, azimuth + group[1] + rods.twist[place.rod])
+    frame = rod_frame(of_rod, azimuth + group[1] + rods.twist[place.rod])
     # from the head, on the one side of the axis, to the tail on the other
     inside = _bent(frame, rods.extra[place.rod] - bend / 2 * along_head, t)
     between_tilt = tilt + np.float32(t.interrod_follow) * swing + group[0] / 2
-    between = _bent(_rod_frame(between_tilt, azimuth + group[1] / 2), interrod_bend + rim * along_head, t)
+    between = _bent(rod_frame(between_tilt, azimuth + group[1] / 2), interrod_bend + rim * along_head, t)
     # a sharp wall at the head; the tail goes over into the interrod
     softness = np.float32(WALL) + np.float32(t.seam) * np.maximum(-along_head, 0)
     share = 1 / (1 + np.exp(np.clip(-2 * place.wall / softness, -30, 30)))
@@ -233,12 +233,6 @@ def _bent(frame: tuple[np.ndarray, np.ndarray, np.ndarray], angle: np.ndarray, t
     axis, up, side = frame
     ch, sh = (np.float32(f(radians(texture.head_angle))) for f in (cos, sin))
     return np.cos(angle) * axis - np.sin(angle) * (ch * up + sh * side)
-
-
-def _rod_frame(tilt: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit vectors `(3, ...)` in the sample frame: along the rod, across it up its leaning side, and sideways."""
-    ct, st, ca, sa = np.cos(tilt), np.sin(tilt), np.cos(azimuth), np.sin(azimuth)
-    return np.stack([st * ca, st * sa, ct]), np.stack([ct * ca, ct * sa, -st]), np.stack([-sa, ca, np.zeros_like(ca)])
 
 
 def local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:

@@ -5,13 +5,15 @@ was fitted to the real map, and varies with depth as enamel does. Numbers and so
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from math import pi
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
-from enamel_lib import paths
+from enamel_lib import paths, structured
 from enamel_lib.errors import InputError
 
 FOLDER = Path(__file__).parent / "textures"
@@ -74,6 +76,13 @@ class Texture:
             temporary.write_text(yaml.safe_dump({"texture": values, "record": record}, sort_keys=False))
 
 
+class _File(structured.Strict):
+    """What `Texture.write` writes."""
+
+    texture: dict[str, float]
+    record: dict[str, Any]  # how it came about
+
+
 def read(file: Path | str) -> Texture:
     """Read a texture that `enamel fit-texture` wrote.
 
@@ -83,8 +92,8 @@ def read(file: Path | str) -> Texture:
         If it is no such file.
     """
     try:
-        return Texture(**yaml.safe_load(Path(file).read_text(encoding="utf-8"))["texture"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        return Texture(**structured.read_yaml(Path(file), _File).texture)
+    except (InputError, TypeError) as error:
         raise InputError(f"{file}: is no texture ({error}); `enamel fit-texture` writes one") from error
 
 
@@ -95,8 +104,13 @@ def presets() -> list[str]:
 
 def preset(name: str) -> Texture:
     """Give a texture by the name of a preset, or of a file that `enamel fit-texture` wrote."""
-    file = FOLDER / f"{name}.yml"
-    return read(file if file.is_file() else name)
+    return _shipped(name) if name in presets() else read(name)
+
+
+@cache
+def _shipped(name: str) -> Texture:
+    """Read once: the prior asks for every section."""
+    return read(FOLDER / f"{name}.yml")
 
 
 def draw(rng: np.random.Generator, depth: float) -> Texture:

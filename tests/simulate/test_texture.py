@@ -6,6 +6,8 @@ import pytest
 from enamel_lib.errors import InputError
 from enamel_lib.simulate import simulator, texture
 
+WORDS = (texture.FOLDER / "start.yml").read_text().replace("pitch: ", "pitch: wide  # ")
+
 
 def test_presets_ship_and_are_read_by_name():
     assert texture.REAL_MAP in texture.presets()
@@ -19,7 +21,7 @@ def test_a_texture_survives_its_file(tmp_path):
     assert again == pytest.approx(asdict(drawn), rel=1e-3)
 
 
-@pytest.mark.parametrize("text", [None, "", "texture: 5", "texture: {pitch: 5}", "texture: {colour: red}", "{"])
+@pytest.mark.parametrize("text", [None, "", "texture: 5", "texture: {pitch: 5}", "texture: {colour: red}", "{", WORDS])
 def test_another_file_is_refused_in_one_line(tmp_path, text):
     file = tmp_path / "own.yml"
     if text is not None:
