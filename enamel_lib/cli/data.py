@@ -42,8 +42,8 @@ def simulate(
         str, typer.Option(help="What ties hardness to the picture: visible, confounded or null.")
     ] = "confounded",
     texture: Annotated[
-        str | None, typer.Option(help="real-map, prior, or a file from fit-texture; the first simulator's if none.")
-    ] = None,
+        str, typer.Option(help="prior, real-map, a file from fit-texture, or first: the first simulator's.")
+    ] = "prior",
     seed: console.Seed = 0,
     force: console.Force = False,
 ) -> None:

@@ -23,7 +23,7 @@ from enamel_lib import __version__, pic
 from enamel_lib.errors import InputError
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.simulate import law, simulator
+from enamel_lib.simulate import classic, law, simulator
 
 ACCURATE_CSV, ACCURATE_IMAGES = "20210602_mapping_key_filt_MIN.csv", "Sliced/images"
 ESTIMATED_CSV, ESTIMATED_IMAGES = "testdatakey_0425.csv", "testdata_0425/images"
@@ -119,7 +119,8 @@ class _Maps:
         """Number of the map in its source, section and a generator of its own, for every depth."""
         rngs = [np.random.default_rng([self._seed, self._done + number]) for number in range(len(depths))]
         seeds = [int(rng.integers(2**31)) for rng in rngs]
-        sections = simulator.sections(shape, seeds, depths=depths, pixel_size_um=PIXEL_UM, world=self.world)
+        settings = {"pixel_size_um": PIXEL_UM, "world": self.world, "texture": classic.NAME}
+        sections = simulator.sections(shape, seeds, depths=depths, **settings)
         for number, (section, rng) in enumerate(zip(sections, rngs, strict=True)):
             yield number, section, rng
             self._done += 1

@@ -1,4 +1,4 @@
-"""The first simulator's sections, which the shipped networks were trained on; it goes when they have been trained anew.
+"""The first simulator, on whose sections the paper's networks were trained; it goes when they have been trained anew.
 
 One slowly varying director between rounded rods, and wider walls than the real map has. `texture` and `rods` hold what
 replaces it.
@@ -14,6 +14,8 @@ from enamel_lib import pic
 from enamel_lib.simulate import law
 from enamel_lib.simulate.fields import point_by_point
 from enamel_lib.simulate.rods import rod_frame
+
+NAME = "first"  # as a texture of `simulator.section`
 
 
 @dataclass(frozen=True)

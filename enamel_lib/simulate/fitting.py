@@ -1,14 +1,15 @@
 """Fit a texture to a map: find the `Texture` whose sections have the map's statistics (`microstructure.likeness`).
 
-CMA-ES searches; every candidate is one section of the map's size, of a seed that changes from generation to generation,
-so that no lucky seed is fitted. The distances are weighed by what is wanted of them. Scatter of single crystals is not
-fitted: a map of figure scale does not show it.
+CMA-ES searches; every candidate is two sections of the map's size, half a band of Hunter and Schreger apart, of seeds
+that change from generation to generation, so that no lucky place or seed is fitted. The distances are weighed by what
+is wanted of them. Scatter of single crystals is not fitted: a map of figure scale does not show it.
 """
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import pi
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ SEARCH = {  # least, greatest; um, degrees, pitches; where DOMAIN.md A gives a r
     "extra": (1, 15),
     "group": (2, 16),
     "waves": (0.5, 8),
+    "exposure": (1.0, 1.25),
 }
 WORST = 5.0  # times what is wanted: farther is as bad, so that one measure cannot drown the others
 FIRST_SEED = 5_000_000  # away from the seeds that anything is scored on
@@ -71,7 +73,7 @@ def fit(
     start
         Where the search begins.
     population, step
-        Sections a generation, and the first step as a share of each range in `SEARCH`.
+        Candidates a generation, and the first step as a share of each range in `SEARCH`.
 
     Returns
     -------
@@ -90,14 +92,13 @@ def fit(
         return replace(start, **dict(zip(SEARCH, map(float, low + np.asarray(point) * (high - low)), strict=True)))
 
     def distances(point: np.ndarray, number: int) -> dict[str, float]:
-        drawn = np.random.default_rng([seed, number])
-        made = simulator.section(
-            rgb.shape[:2],
-            pixel_size_um=pixel_size_um,
-            seed=FIRST_SEED + number,
-            texture=texture.with_phase(texture_of(point), drawn),
-        )
-        return microstructure.distances(microstructure.measures(made.rgb), wanted)
+        drawn = texture.with_phase(texture_of(point), np.random.default_rng([seed, number]))
+        found = []
+        for half in (0, 1):
+            of = {"pixel_size_um": pixel_size_um, "seed": FIRST_SEED + 2 * number + half}
+            made = simulator.section(rgb.shape[:2], texture=replace(drawn, phase=drawn.phase + half * pi), **of)
+            found.append(microstructure.distances(microstructure.measures(made.rgb), wanted))
+        return pd.DataFrame(found).mean().to_dict()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for generation in range(generations):

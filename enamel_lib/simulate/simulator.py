@@ -31,7 +31,7 @@ WORLDS = {
     "confounded": "as in nature: depth sets both hardness and, loosely, rod size, decussation and texture",
     "null": "hardness belongs to another section: nothing in the picture tells it",
 }
-VERSION = 1  # to be raised whenever a seed gives another section than before
+VERSION = 1  # of the first simulator, which makes the datasets on disk: higher whenever its sections change
 ENAMEL_THICKNESS_UM = 1500.0  # depth runs from 0 to 1 over this length
 WALL = 0.008  # pitches: over which the c-axis jumps from a head to the interrod beside it
 CRYSTAL_UM = (0.16, 0.04)  # along the rods and across: crystals are 26 x 63 nm thick and long (DOMAIN.md A)
@@ -81,7 +81,7 @@ def section(
     seed: int = 0,
     world: str = "confounded",
     depth: float | None = None,
-    texture: str | Texture | None = None,
+    texture: str | Texture = "prior",
 ) -> Section:
     """Simulate a polished section of enamel.
 
@@ -98,9 +98,9 @@ def section(
     depth
         Mean depth of the map in [0, 1]; drawn from the seed when None.
     texture
-        A `Texture`, or the name of a preset (`real-map`) or of a file from `enamel fit-texture`, of which only the
-        phase of the bands is drawn; `prior` for a kind of enamel drawn for the depth. When None, a section of the
-        first simulator (`classic`), which the shipped networks were trained on.
+        `prior` for a kind of enamel drawn for the depth; a `Texture`, or the name of a preset (`real-map`) or of a
+        file from `enamel fit-texture`, of which only the phase of the bands is drawn. `first` is a section of the
+        first simulator (`classic`), which the networks of the paper were trained on.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def section(
     x = (np.arange(rows, dtype=np.float32) * pixel)[:, None]
     y = (np.arange(cols, dtype=np.float32) * pixel)[None, :]
     depth_map = np.clip(depth + (x + y - x[-1] / 2 - y[0, -1] / 2) * 0.7 / ENAMEL_THICKNESS_UM, 0, 1)
-    if texture is None:
+    if texture == classic.NAME:
         drawn = classic.draw_texture(rng, depth)
         director, region = classic.crystals(x, y, pixel, drawn, rng)
         rgb = classic.render(director, pixel, rng)
@@ -145,6 +145,8 @@ def section(
             _block_mean(field, shrink) for field in (hardness, depth_map, misorientation)
         )
         region = region[shrink // 2 :: shrink, shrink // 2 :: shrink]
+    if texture != classic.NAME:
+        rgb = _exposed(rgb, drawn.exposure)
     if world == "null":
         hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, texture=texture).hardness
     return Section(rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, drawn)
@@ -257,6 +259,13 @@ def _render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.
     (presence,) = smooth(director.shape[:2], pixel, (6.0, 6.0), 1, rng)
     rgb[(pits + 0.9 * presence > 4.4) | ((np.abs(crack) < 0.02) & (presence > 2.6))] = 0
     return ndimage.gaussian_filter(rgb, (0.03 / pixel, 0.03 / pixel, 0), truncate=2, mode="nearest")
+
+
+def _exposed(rgb: np.ndarray, gain: float) -> np.ndarray:
+    """Brighten a picture until its brightest pixels saturate, as in the public map (DOMAIN.md A); hues stay."""
+    high = np.maximum(rgb.max(axis=-1), 1)
+    factor = np.minimum(np.float32(gain), np.float32(255) / high)
+    return np.rint(rgb * factor[..., None]).astype(np.uint8)
 
 
 def _block_mean(field: np.ndarray, size: int) -> np.ndarray:

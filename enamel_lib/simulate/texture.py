@@ -35,7 +35,7 @@ class Texture:
     swing (between the rods `interrod_follow`). It turns by `bend` from head to tail; interrod crystals stand at
     `interrod_bend` from it on the tail's side, and `rim` more where they touch a head. Rods differ from each other by
     `lean`, `twist` and `extra` in tilt, azimuth and bend, groups of rods by `group`; within a rod c-axes waver by
-    `waves`, and single crystals by `scatter`.
+    `waves`, and single crystals by `scatter`. The picture is `exposure` times as bright, and saturates.
     """
 
     pitch: float
@@ -67,6 +67,7 @@ class Texture:
     group: float
     waves: float
     scatter: float
+    exposure: float
     phase: float = 0.0  # of the swing, radians
 
     def write(self, file: Path, **record) -> None:
@@ -140,6 +141,7 @@ def draw(rng: np.random.Generator, depth: float) -> Texture:
         seam=typical.seam * (1 - away),
         taper=typical.taper - 0.1 * away,
         scatter=typical.scatter * rng.uniform(0.5, 1.6),
+        exposure=rng.uniform(1, 2 * typical.exposure - 1),
     )
 
 

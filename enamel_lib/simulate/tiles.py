@@ -19,7 +19,7 @@ def write_tiles(
     size: int,
     pixel_size_um: float,
     world: str,
-    texture: str | None = None,
+    texture: str = "prior",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write `tile_NNNNN.png` and its truth `.npz` for each seed, and `labels.csv`; a broken run leaves nothing.
