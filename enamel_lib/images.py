@@ -1,58 +1,18 @@
-"""Pictures of the user: read and check any common file, resize it, and look at it through a sliding window."""
+"""Pictures as arrays: resize them, check them, and look at them through a sliding window; `pictures` reads them."""
 
-import os
-import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
 
 from enamel_lib.errors import InputError, check_choice
+from enamel_lib.pictures import MAX_PIXELS, read_image
 
+__all__ = ["read_image"]  # read here by all who need pixels only
 TILE = 200  # side of the network's window, px (Lew 2023, Methods)
+MIN_SIGNAL = 0.75  # share of a window, below which it is not read; on the real map it is 0.78 at least
 BATCH_SIZE = 32  # pictures that a network takes at once
-MAX_PIXELS = 150_000_000  # about 1.5 GB while decoding; a whole tooth at 60 nm is better mapped in parts
 KERNELS = {"linear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
-FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "GIF", "WEBP", "PPM")
-
-
-def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Read one picture as 8-bit colour `(H, W, 3)`, whatever way it was stored, if it is of one of the `FORMATS`.
-
-    Grey becomes three equal channels, 16-bit keeps its high byte, a palette is looked up. Alpha multiplies the
-    colour: opaque pixels keep theirs, transparent ones turn black, which in a PIC map means "no signal". The
-    pixels stay in stored order (an EXIF rotation would detach the hue from the axis that it is measured from).
-
-    Raises InputError if it is not a complete picture of one frame and at most `MAX_PIXELS`, judged from the header.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file; check the path")
-    if not path.is_file():
-        raise InputError(f"{path}: is not a file; give the path of one picture")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty; export the picture again")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large or odd files; each case is judged below
-        try:
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise InputError(_too_large(path))
-                if (frames := getattr(picture, "n_frames", 1)) > 1:
-                    raise InputError(f"{path}: holds {frames} frames; save the one PIC map as a picture of its own")
-                picture.load()
-                return _to_rgb(picture, path)
-        except InputError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise InputError(_too_large(path)) from error
-        except Image.UnidentifiedImageError as error:
-            raise InputError(f"{path}: is not a picture this program reads; save it as PNG or TIFF") from error
-        except PermissionError as error:
-            raise InputError(f"{path}: may not be read; check its permissions") from error
-        except Exception as error:  # a damaged file can fail in any way inside the decoders
-            raise InputError(f"{path}: is damaged or cut short ({_one_line(error)}); export it again") from error
 
 
 def resize(image: np.ndarray, scale: float, *, kernel: str = "linear") -> np.ndarray:
@@ -153,21 +113,11 @@ def windows(image: np.ndarray, size: int = TILE, stride: int = 1) -> np.ndarray:
     return np.moveaxis(view, 2, -1)[::stride, ::stride]
 
 
-def _to_rgb(picture: Image.Image, path: Path) -> np.ndarray:
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
-        grey = (np.asarray(picture) >> 8).astype(np.uint8)  # the high byte, as Pillow does for 16-bit colour
-        return np.repeat(grey[..., None], 3, axis=-1)
-    if picture.mode in ("I", "F"):
-        raise InputError(f"{path}: has 32-bit pixels, which have no fixed white; save it as 8-bit or 16-bit RGB")
-    if not picture.has_transparency_data:
-        return np.asarray(picture.convert("RGB"))
-    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-    return np.asarray(Image.alpha_composite(black, picture.convert("RGBA")).convert("RGB"))
+def signal_share(signal: np.ndarray, rows: np.ndarray, cols: np.ndarray, size: int = TILE) -> Iterator[np.ndarray]:
+    """Give, line by line, the share of signal `(C,)` in windows that begin at `rows` `(R,)` and `cols` `(C,)`, px.
 
-
-def _too_large(path: Path) -> str:
-    return f"{path}: has more than {MAX_PIXELS // 10**6} megapixels; cut it into parts and map each"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    `signal` is `(H, W)` bool.
+    """
+    for top in rows:
+        sums = np.pad(signal[top : top + size].sum(axis=0).cumsum(), (1, 0))
+        yield (sums[cols + size] - sums[cols]) / size**2

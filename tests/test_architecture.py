@@ -21,9 +21,11 @@ GROUND = [
     "optimizers",
     "paths",
     "pic",
+    "pictures",
     "quiet",
     "reference",
     "structured",
+    "tiffs",
 ]
 ROOMS = (  # lowest first
     "ground",
