@@ -20,6 +20,7 @@ from enamel_lib.errors import InputError
 COMMIT = "ef58771aba46468c0dbd39eb5bf12aebf77aec9b"
 URL = f"https://raw.githubusercontent.com/lamm-mit/HardnessMapDesign/{COMMIT}/"
 REAL_MAP, PUBLISHED_MAP = "Human_Test_Map.png", "published_hardness_map.npz"
+REAL_MAP_UM = 0.24  # per pixel; nobody states it, it is that of rods 5 to 6 um apart (DOMAIN.md A)
 PUBLISHED_SCALE = 2  # the authors enlarge the real map twofold before they raster it
 TIMEOUT = 30  # s
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +12,10 @@ from enamel_lib import paths
 from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     from rich.progress import Progress
+
+    from enamel_lib.inference.base import Predictor
+    from enamel_lib.inference.scaling import Scaled
 
 Drawing = Annotated[
     str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
@@ -78,20 +80,31 @@ def claim(
         raise InputError(f"{done[0]} is not of the run in {folder}; give --force to overwrite it, or another --out")
 
 
-def read_picture(path: Path, scale: float) -> "np.ndarray":
-    """Read a picture, `(H, W, 3)` uint8, scale it, and check that one window fits."""
-    from enamel_lib import images
+def note(path: Path, notes: Iterable[str]) -> None:
+    """Print what to know of a picture, a line each, on standard error."""
+    for text in notes:
+        complain(f"{path}: {text}")
 
-    picture = images.read_image(path)
+
+def read_picture(
+    path: Path, scale: str = "auto", *, pixel_size: float | None = None, mask: Path | None = None
+) -> "Scaled":
+    """Read a picture, mask it, bring it to the scale that networks learned at, and print what to know of it."""
+    from enamel_lib import pictures
+    from enamel_lib.inference import scaling
+
+    factor = scaling.factor(scale)
+    picture = pictures.read_picture(path)
+    picture = picture.masked(mask) if mask else picture
     try:
-        picture = images.resize(picture, scale)
-        images.windows(picture)
+        scaled = scaling.to_scale(picture, scale=factor, pixel_size_um=pixel_size)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return picture
+    note(path, scaled.notes)
+    return scaled
 
 
-def predictor(model: str, engine: str) -> "Callable[[np.ndarray], np.ndarray]":
+def predictor(model: str, engine: str) -> "Predictor":
     """Load a model behind an engine: tiles -> hardness in GPa."""
     from enamel_lib import inference
     from enamel_lib.indenter import network

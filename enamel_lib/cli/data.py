@@ -62,7 +62,9 @@ def simulate(
 def fit_texture(
     out: Annotated[Path, typer.Option(help="Folder for texture.yml and history.csv.")],
     image: Annotated[Path | None, typer.Argument(help="PIC map; the public real map if none.")] = None,
-    pixel_size: Annotated[float, typer.Option(min=0.03, max=0.5, help="Micrometres per pixel of the map.")] = 0.24,
+    pixel_size: Annotated[
+        float | None, typer.Option(min=0.03, max=0.5, help="Micrometres per pixel; as the file states, if not given.")
+    ] = None,
     start: Annotated[str, typer.Option(help="Preset or file of the texture to begin with.")] = "start",
     generations: Annotated[int, typer.Option(min=1, help="Of 16 simulated maps each.")] = 40,
     step: Annotated[float, typer.Option(min=0.01, max=0.5, help="First step, as a share of each range.")] = 0.05,
@@ -70,12 +72,19 @@ def fit_texture(
     force: console.Force = False,
 ) -> None:
     """Fit the simulator's texture to the statistics of a PIC map (half an hour); keep a record of the fit."""
-    from enamel_lib import images, reference
+    from enamel_lib import pictures, reference
     from enamel_lib.simulate import fitting, preset
 
     file, history = out / "texture.yml", out / "history.csv"
     console.claim(file, history, force=force)
-    picture = images.read_image(image) if image else reference.real_map()
+    if image:
+        read = pictures.read_picture(image)
+        console.note(image, read.notes)
+        picture, pixel_size = read.rgb, pixel_size or read.pixel_size_um
+        if pixel_size is None:
+            raise InputError(f"{image}: states no size of its pixels; give --pixel-size in um")
+    else:
+        picture, pixel_size = reference.real_map(), pixel_size or reference.REAL_MAP_UM
     settings = {"pixel_size_um": pixel_size, "generations": generations, "step": step, "seed": seed}
     with console.steps("fitting") as progress:
         texture, table = fitting.fit(picture, start=preset(start), **settings, progress=progress)

@@ -3,60 +3,98 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from enamel_lib.cli import console
+from enamel_lib.errors import InputError
 from enamel_lib.inference.base import Engine
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from enamel_lib.inference.scaling import Scaled
 
 commands = typer.Typer()
 
 Computing = Annotated[Engine, typer.Option("--engine", help="What computes the network.")]
-Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Enlarge the picture by this factor first.")]
+Scale = Annotated[
+    str, typer.Option(help="Enlarge the picture so many times; auto: by its pixel size, to the scale that was learned.")
+]
+PixelSize = Annotated[
+    float | None, typer.Option(help="Micrometres per pixel of the picture; as its file states, if not given.")
+]
+Mask = Annotated[Path | None, typer.Option(help="Picture of the same size: white is read, black is not.")]
 
 
 @commands.command()
 def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures of at least 200 x 200 px.")],
-    scale: Scale = 1.0,
+    scale: Scale = "auto",
+    pixel_size: PixelSize = None,
+    mask: Mask = None,
     model: console.Indenter = "default",
     engine: Computing = Engine.auto,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print one hardness per picture: that of the 200-px window in its middle."""
+    """Print one hardness per picture: that of the 200-px window in its middle.
+
+    Pictures that cannot be read are named, and the others are read; the exit code is then 2.
+    """
     import numpy as np
 
-    from enamel_lib.images import TILE
-
-    tiles = np.empty((len(images), TILE, TILE, 3), np.uint8)
-    for tile, path in zip(tiles, images, strict=True):
-        picture = console.read_picture(path, scale)
-        top, left = ((side - TILE) // 2 for side in picture.shape[:2])
-        tile[:] = picture[top : top + TILE, left : left + TILE]
-    pairs = list(zip(images, console.predictor(model, engine.value)(tiles), strict=True))
+    wrong, found, tiles = 0, [], []
+    for path in images:
+        try:
+            picture = console.read_picture(path, scale, pixel_size=pixel_size, mask=mask)
+            tiles.append(_middle(picture, path))
+        except InputError as error:
+            wrong = console.complain(str(error))
+        else:
+            found.append({"image": str(path), "scale": picture.scale, "pixel_size_um": picture.pixel_size_um})
+    if tiles:
+        for one, gpa in zip(found, console.predictor(model, engine.value)(np.stack(tiles)), strict=True):
+            one["hardness_gpa"] = round(float(gpa), 4)
     if as_json:
-        found = [{"image": str(path), "hardness_gpa": round(float(gpa), 4)} for path, gpa in pairs]
         typer.echo(json.dumps(found, indent=2))
     else:
-        for path, gpa in pairs:
-            typer.echo(f"{gpa:.2f} GPa  {path}")
+        for one in found:
+            typer.echo(f"{one['hardness_gpa']:.2f} GPa  {one['image']}")
+    if wrong:
+        raise typer.Exit(wrong)
+
+
+def _middle(picture: "Scaled", path: Path) -> "np.ndarray":
+    """Cut out the window in the middle; InputError if it has too little signal."""
+    from enamel_lib import images
+
+    rows, cols = (slice((side - images.TILE) // 2, (side + images.TILE) // 2) for side in picture.signal.shape)
+    share = picture.signal[rows, cols].mean()
+    if share < images.MIN_SIGNAL:
+        raise InputError(
+            f"{path}: no reading: {share:.0%} of the window in its middle carries signal, and {images.MIN_SIGNAL:.0%} "
+            "must; see `enamel map`, or cut it"
+        )
+    return picture.rgb[rows, cols]
 
 
 @commands.command(name="map")
 def map_(
     image: Annotated[Path, typer.Argument(help="The PIC map.")],
     out: Annotated[Path, typer.Option(help="Folder for the .npy, .csv, .png and .json.")],
-    scale: Scale = 1.0,
+    scale: Scale = "auto",
     stride: Annotated[int, typer.Option(min=1, help="Pixels between windows.")] = 1,
     model: console.Indenter = "default",
     engine: Computing = Engine.auto,
-    pixel_size: Annotated[float | None, typer.Option(min=0.001, help="Micrometres per pixel of IMAGE.")] = None,
+    pixel_size: PixelSize = None,
+    mask: Mask = None,
     force: console.Force = False,
 ) -> None:
     """Draw the hardness map of a picture.
 
-    .npy: GPa at every pixel of the scaled picture, NaN where no window has its centre.
+    .npy: GPa at every pixel of the scaled picture, NaN where no window has its centre, or too little signal (black,
+    white, grey, transparent, masked).
 
     .csv: one line per window, at its place in the picture as given.
     """
@@ -65,24 +103,28 @@ def map_(
 
     stem = out.resolve() / f"{image.stem}-hardness"
     console.claim(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force, beside=True)
-    picture = console.read_picture(image, scale)
+    picture = console.read_picture(image, scale, pixel_size=pixel_size, mask=mask)
     predictor = console.predictor(model, engine.value)
     start = time.monotonic()
     with console.steps("mapping") as step:
-        made = hardness_map.raster(picture, predictor, stride=stride, progress=step)
+        made = hardness_map.raster(picture.rgb, predictor, stride=stride, signal=picture.signal, progress=step)
+    made.facts()  # refused if there is no reading at all
     about = {
         "image": image.name,
-        "scale": scale,
+        "scale": picture.scale,
         "stride": stride,
-        "pixel_size_um": pixel_size,
+        "pixel_size_um": picture.pixel_size_um,
+        "notes": picture.notes,
         "model": model,
         "weights_sha256": predictor.weights_sha256,
         "engine": predictor.engine,
         "precision": predictor.precision,
         "seconds": round(time.monotonic() - start, 2),
     }
-    figure = plots.maps.beside(
-        picture, {"predicted": made}, pixel_size_um=pixel_size and pixel_size / scale, crop=False
+    size = picture.pixel_size_um and picture.pixel_size_um / picture.scale
+    figure = plots.maps.beside(picture.rgb, {"predicted": made}, pixel_size_um=size, crop=False)
+    about = made.save(stem, about, figure, scale=picture.scale)
+    typer.echo(
+        f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "
+        f"windows read, in {stem.parent}"
     )
-    about = made.save(stem, about, figure, scale=scale)
-    typer.echo(f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows']:,} windows, in {stem.parent}")

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "openvino",
         "real_map",
         "runtime",
+        "scaling",
         "shared_windows",
     ],
     submod_attrs={

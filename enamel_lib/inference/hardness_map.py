@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FILES = (".npy", ".csv", ".png", ".json")  # GPa at every pixel, NaN on the border; one line per window; both; settings
 
+ROWS = 64  # of a picture or a map, written at once
+
 PERIOD = 8.0  # px; total stride of the network, where its pooling leaves a grid in the map (DOMAIN.md D9)
 
 
@@ -31,7 +33,7 @@ class HardnessMap:
 
     `rows` `(R,)` and `cols` `(C,)` are the centres, in pixels of the mapped picture (a window from pixel 0 to 199 has
     its centre at 100, as in the authors' map), `image_shape` its height and width; `stride` is the step between windows
-    (the mean one where places are given) and `window` their side, px.
+    (the mean one where places are given) and `window` their side, px. Hardness is NaN where there is no signal.
     """
 
     hardness: np.ndarray
@@ -44,15 +46,20 @@ class HardnessMap:
     def at(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Interpolate linearly between window centres, on the grid of some rows `(M,)` and columns `(N,)`, px.
 
-        Gives `(M, N)` float32, GPa; NaN beyond the outermost centres.
+        Gives `(M, N)` float32, GPa; NaN beyond the outermost centres, and nearer to places without a reading.
         """
         grid, values, wanted = [self.rows, self.cols], self.hardness, [np.asarray(rows, float), np.asarray(cols, float)]
         for axis in range(2):
             if len(grid[axis]) == 1:  # a single line is a plane of no extent, which SciPy does not know
                 grid[axis] = grid[axis][0] + np.array([0, np.finfo(np.float32).eps])
                 values = np.repeat(values, 2, axis)
-        interpolate = RegularGridInterpolator(grid, values, bounds_error=False)
-        return interpolate(tuple(np.meshgrid(*wanted, indexing="ij", sparse=True))).astype(np.float32)
+        places = tuple(np.meshgrid(*wanted, indexing="ij", sparse=True))
+        read = np.isfinite(values)
+        inside = RegularGridInterpolator(grid, np.where(read, values, 0), bounds_error=False)(places)
+        if not read.all():  # what is read spreads half way to what is not
+            share = RegularGridInterpolator(grid, read.astype(np.float32), bounds_error=False)(places)
+            inside = np.divide(inside, share, out=np.full_like(inside, np.nan), where=share >= 0.5)
+        return inside.astype(np.float32)
 
     def full(self) -> np.ndarray:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""
@@ -84,20 +91,43 @@ class HardnessMap:
         rows, cols = np.meshgrid(self.rows, self.cols, indexing="ij")
         return pd.DataFrame({"row": rows.ravel(), "col": cols.ravel(), "hardness": self.hardness.ravel()})
 
+    def facts(self) -> dict[str, Any]:
+        """Count the windows and those read; mean and sd of what was read, GPa.
+
+        Raises InputError if nothing was read.
+        """
+        lines = (line[np.isfinite(line)].astype(np.float64) for line in self.hardness)  # to save memory
+        read, total, squares = np.sum([(line.size, line.sum(), line @ line) for line in lines], axis=0)
+        if not read:
+            raise InputError(f"no window has signal in {images.MIN_SIGNAL:.0%} of its pixels, so there is no reading")
+        mean = total / read
+        sd = math.sqrt(max(squares / read - mean**2, 0))
+        counts = {"windows": self.hardness.size, "windows_read": int(read)}
+        return counts | {"mean_gpa": round(float(mean), 4), "sd_gpa": round(sd, 4)}
+
     def save(self, stem: Path, about: Mapping[str, Any], figure: "Figure", *, scale: float = 1.0) -> dict[str, Any]:
         """Write the map as `FILES`, all or none: paths of a common stem, the `figure` as picture of the map.
 
-        `about` says how the map was made, for the `.json`; windows, mean and sd (GPa) are added, and the whole is given
-        back. Places in the `.csv` are those of the picture as given, before it was enlarged `scale` times.
+        `about` says how the map was made, for the `.json`; `facts` are added, and the whole is given back. Places in
+        the `.csv` are those of the picture as given, before it was enlarged `scale` times. Memory is that of some rows.
         """
-        table = self.to_frame()
-        table[["row", "col"]] /= scale
-        mean, sd = (round(float(value), 4) for value in (self.hardness.mean(), self.hardness.std()))
-        about = {**about, "windows": self.hardness.size, "mean_gpa": mean, "sd_gpa": sd}
+        about = {**about, **self.facts()}
         with ExitStack() as together:
             npy, csv, png, json = (together.enter_context(paths.atomic(f"{stem}{suffix}")) for suffix in FILES)
-            np.save(npy, self.full())
-            table.to_csv(csv, index=False, float_format="%.4f")
+            with npy.open("wb") as file:
+                kind = {"descr": "<f4", "fortran_order": False, "shape": self.image_shape}
+                np.lib.format.write_array_header_1_0(file, kind)
+                for start in range(0, self.image_shape[0], ROWS):
+                    rows = np.arange(start, min(start + ROWS, self.image_shape[0]))
+                    first, last = np.searchsorted(self.rows, (rows[0], rows[-1]))
+                    around = slice(max(min(first, len(self.rows) - 1) - 1, 0), last + 2)
+                    near = replace(self, rows=self.rows[around], hardness=self.hardness[around])
+                    file.write(near.at(rows, np.arange(self.image_shape[1])).astype("<f4").data)
+            for start in range(0, len(self.rows), ROWS):
+                part = slice(start, start + ROWS)
+                table = replace(self, rows=self.rows[part], hardness=self.hardness[part]).to_frame()
+                table[["row", "col"]] /= scale
+                table.to_csv(csv, mode="a", header=not start, index=False, float_format="%.4f")
             figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
             report.write_json(json, about)
         return about
@@ -109,13 +139,15 @@ def raster(
     *,
     stride: int = 1,
     centres: tuple[np.ndarray, np.ndarray] | None = None,
+    signal: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> HardnessMap:
     """Slide the window over a picture, at the scale of the training tiles, and read the hardness in each place.
 
     Windows lie `stride` px apart along both axes, or have their `centres` in given rows and columns, rising, px, to the
-    nearest whole pixel. The picture is `(H, W, 3)`, uint8 or float in [0, 1]. Progress hears of the windows done and
-    their total. Raises InputError if no window fits in the picture, or a centre is too near its edge.
+    nearest whole pixel. The picture is `(H, W, 3)`, uint8 or float in [0, 1]. Where less than `images.MIN_SIGNAL` of a
+    window has `signal`, `(H, W)` bool, there is no reading. Progress hears of the windows done and their total. Raises
+    InputError if no window fits in the picture, or a centre is too near its edge.
     """
     size = predictor.size
     counts = images.windows(image, size, stride).shape[:2]
@@ -126,6 +158,9 @@ def raster(
         if any(first[0] < 0 or first[-1] > side - size for first, side in zip(starts, image.shape, strict=False)):
             raise InputError(f"a window of {size} px around some centre leaves the picture; keep {size // 2} px away")
     hardness = predictor.slide(image, *starts, progress=progress)
+    if signal is not None:
+        for line, share in zip(hardness, images.signal_share(signal, *starts, size), strict=True):
+            line[share < images.MIN_SIGNAL] = np.nan
     rows, cols = (first + size / 2 for first in starts)
     step = stride if centres is None else float(np.mean([np.diff(first).mean() for first in starts]))
     return HardnessMap(hardness, rows, cols, image.shape[:2], step, size)

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from enamel_lib.inference.hardness_map import HardnessMap
 from enamel_lib.plots.style import FULL_INCH, draw_image, draw_pic_key, letter, new_figure, scale_bar
 
+MOST_PX = 2000  # drawn along a side; a printed page shows no more
 KEY_INCH = 0.85  # height of the strip with the colour key and the colour bar
 
 
@@ -52,11 +53,14 @@ def beside(
     upper, lower = figure.subfigures(2, 1, height_ratios=(tall, KEY_INCH))
     axes = upper.subplots(rows, columns, squeeze=False).ravel()
     letter(axes[:panels])
-    draw_image(axes[0], image, title)
+    step = -(-max(image.shape[:2]) // MOST_PX)
+    draw_image(axes[0], image[::step, ::step], title)
+    axes[0].images[0].set_extent((-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
     axes[0].set(xlim=(left, right), ylim=(bottom, top))
     if pixel_size_um:
         scale_bar(axes[0], right - left, pixel_size_um)
     _draw_windows(axes[0], maps, (right, top))
+    maps = {name: one.every(-(-max(one.hardness.shape) // MOST_PX)) for name, one in maps.items()}
     low, high = np.percentile([np.nanpercentile(one.hardness, (1, 99)) for one in maps.values()], (0, 100))
     for ax, (name, one) in zip(axes[1:], maps.items(), strict=False):
         drawn = ax.imshow(one.hardness, extent=extents[name], vmin=low, vmax=high)

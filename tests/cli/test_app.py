@@ -3,10 +3,12 @@
 import errno
 import hashlib
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import typer
 from PIL import Image
 
@@ -27,7 +29,7 @@ def quick_predictor(monkeypatch):
             pass
 
         def _predict(self, batch):
-            return 2 + np.asarray(batch, np.float32).mean(axis=(1, 2, 3)) / 255
+            return 2 + np.asarray(batch, np.float32).max(axis=3).mean(axis=(1, 2)) / 255
 
     monkeypatch.setattr(console, "predictor", lambda model, engine: Brightness())
 
@@ -35,7 +37,7 @@ def quick_predictor(monkeypatch):
 @pytest.fixture
 def picture(tmp_path):
     pixels = np.zeros((220, 240, 3), np.uint8)
-    pixels[:, 120:] = 200
+    pixels[:, :120], pixels[:, 120:] = (20, 0, 0), (0, 200, 20)
     path = tmp_path / "section.png"
     Image.fromarray(pixels).save(path)
     return path
@@ -92,9 +94,10 @@ def test_simulate_overwrites_only_when_forced(enamel, tmp_path):
 
 def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_path):
     out = tmp_path / "maps"
-    code, said, _ = enamel("map", picture, "--out", out, "--stride", 10, "--pixel-size", 0.06)
+    code, said, log = enamel("map", picture, "--out", out, "--stride", 10, "--pixel-size", 0.06)
     assert code == 0
     assert "GPa" in said
+    assert "scale 1:" in log
     assert sorted(path.name for path in out.iterdir()) == [
         f"section-hardness.{s}" for s in ("csv", "json", "npy", "png")
     ]
@@ -111,6 +114,7 @@ def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_
     assert table["hardness"].to_numpy() == pytest.approx(
         hardness[table["row"].astype(int), table["col"].astype(int)], abs=1e-4
     )
+    assert settings["windows_read"] == 15
     by_column = table.groupby("col")["hardness"].mean()
     assert by_column.is_monotonic_increasing  # the right of the picture is brighter
     assert by_column.iloc[0] < by_column.iloc[-1]
@@ -122,7 +126,9 @@ def test_a_full_disk_leaves_nothing(enamel, quick_predictor, picture, tmp_path, 
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    refused(enamel("map", picture, "--out", tmp_path / "maps", "--stride", 20), "No space left on device")
+    code, _, log = enamel("map", picture, "--out", tmp_path / "maps", "--stride", 20)
+    assert code == 2
+    assert log.splitlines()[1:] == ["enamel: No space left on device: somewhere"]  # after a word on the pixel size
     assert not (tmp_path / "maps").exists()
     refused(enamel("simulate", "--out", tmp_path / "tiles", "--size", 32), "No space left on device")
     assert not (tmp_path / "tiles").exists()
@@ -133,7 +139,7 @@ def test_bad_pictures_are_refused_in_one_line(enamel, quick_predictor, picture, 
     text, cut, small = (tmp_path / name for name in ("text.png", "cut.png", "small.png"))
     text.write_text("no picture")
     cut.write_bytes(picture.read_bytes()[:300])
-    Image.new("RGB", (150, 400)).save(small)
+    Image.new("RGB", (150, 400), "teal").save(small)
     extra = ("--out", tmp_path / "maps") if command == "map" else ()
     for path, word in ((text, "text.png"), (cut, "cut.png"), (small, "200"), (tmp_path / "none.png", "none.png")):
         refused(enamel(command, path, *extra), word)
@@ -144,9 +150,86 @@ def test_predict_reads_the_middle_window(enamel, quick_predictor, picture):
     code, said, _ = enamel("predict", picture, picture, "--json")
     assert code == 0
     found = json.loads(said)
+    assert (found[0]["scale"], found[0]["pixel_size_um"]) == (1, None)
     assert [entry["image"] for entry in found] == [str(picture)] * 2
-    assert found[0]["hardness_gpa"] == pytest.approx(2 + 0.5 * 200 / 255, abs=1e-4)
-    assert enamel("predict", picture)[1].startswith("2.39 GPa")
+    assert found[0]["hardness_gpa"] == pytest.approx(2 + 110 / 255, abs=1e-4)
+    assert enamel("predict", picture)[1].startswith("2.43 GPa")
+
+
+def test_one_bad_file_does_not_hide_the_others(enamel, quick_predictor, picture, tmp_path):
+    bad, black = tmp_path / "bad.png", tmp_path / "black.png"
+    bad.write_text("no picture")
+    Image.new("RGB", (220, 220)).save(black)
+    code, said, log = enamel("predict", bad, picture, black, picture)
+    assert code == 2
+    assert said.splitlines() == [f"2.43 GPa  {picture}"] * 2
+    assert [line.split(": ")[1] for line in log.splitlines() if "pixel size" not in line] == [str(bad), str(black)]
+
+
+def test_no_signal_no_reading(enamel, quick_predictor, picture, tmp_path):
+    pixels = np.zeros((220, 700, 3), np.uint8)
+    pixels[:, :240] = np.asarray(Image.open(picture))
+    path = tmp_path / "half.png"
+    Image.fromarray(pixels).save(path)
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    assert enamel("map", picture, "--out", whole, "--stride", 20)[0] == 0
+    code, _, log = enamel("map", path, "--out", half, "--stride", 20)
+    assert code == 0
+    assert "66% of it carries no signal" in log
+    facts = json.loads((half / "half-hardness.json").read_text())
+    table = pd.read_csv(half / "half-hardness.csv")
+    read = table["col"] + 100 - 240 <= 200 * 0.25
+    assert (table["hardness"].notna() == read).all()
+    assert facts["windows_read"] == read.sum() < facts["windows"] == len(table)
+    assert facts["mean_gpa"] == pytest.approx(table["hardness"].mean(), abs=1e-3)
+    hardness = np.load(half / "half-hardness.npy")
+    assert np.isnan(hardness[:, 240:]).all()
+    first = np.load(whole / "section-hardness.npy")
+    np.testing.assert_allclose(hardness[100, 100:141], first[100, 100:141])
+    code, said, log = enamel("predict", path)
+    assert (code, said) == (2, "")
+    assert "no reading: 0% of the window" in log
+    mask = np.zeros((220, 240), np.uint8)
+    mask[:, 120:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    code, _, log = enamel("map", picture, "--mask", tmp_path / "mask.png", "--out", tmp_path / "none")
+    assert code == 2
+    assert "no window has signal" in log
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_pixel_size_decides_the_scale(enamel, quick_predictor, tmp_path):
+    pixels = np.zeros((60, 70, 3), np.uint8)
+    pixels[..., 0] = 90
+    tifffile.imwrite(tmp_path / "a.tif", pixels, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
+    Image.fromarray(pixels).resize((240, 240)).save(tmp_path / "b.png")
+    code, _, log = enamel("map", tmp_path / "a.tif", "--out", tmp_path / "a", "--stride", 10)
+    assert code == 0
+    assert "scale 4.167: from 0.25 um per pixel to the 0.06 um" in log
+    facts = json.loads((tmp_path / "a" / "a-hardness.json").read_text())
+    assert (facts["scale"], facts["pixel_size_um"]) == (pytest.approx(4.1667, abs=1e-3), 0.25)
+    assert np.load(tmp_path / "a" / "a-hardness.npy").shape == (250, 292)
+    assert "0.25 um per pixel, but 0.24 um was given" in enamel("predict", tmp_path / "a.tif", "--pixel-size", 0.24)[2]
+    assert "0.0625 um" not in enamel("predict", tmp_path / "a.tif", "--scale", 4)[2]
+    assert "readings mean little" in enamel("predict", tmp_path / "a.tif", "--scale", 8)[2]
+    assert "give --pixel-size" in enamel("predict", tmp_path / "b.png")[2]
+    for size in (250, "inf", "nan", 0):
+        refused(enamel("predict", tmp_path / "b.png", "--pixel-size", size), "micrometres per pixel")
+    for scale in ("huge", 0, "inf", "nan"):
+        refused(enamel("predict", tmp_path / "b.png", "--scale", scale), "neither auto nor a number")
+
+
+def test_a_map_takes_little_memory(enamel, quick_predictor, tmp_path):
+    """12 bytes a pixel at most, by the growth from one size to another."""
+    peaks, sides = [], (2000, 4000)  # drawn at the same size
+    for side in sides:
+        path = tmp_path / f"{side}.png"
+        Image.fromarray(np.full((side, side, 3), (0, 200, 20), np.uint8)).save(path)
+        tracemalloc.start()
+        assert enamel("map", path, "--out", tmp_path, "--stride", 100)[0] == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2) < 12
 
 
 def test_reproduce_keeps_going_and_reports_failures(enamel, tmp_path, monkeypatch):
@@ -194,7 +277,9 @@ def test_a_texture_is_fitted_to_a_map_and_sections_are_drawn_from_it(enamel, tmp
     shown = simulate.section((60, 80), pixel_size_um=0.24, seed=1, texture="real-map")
     Image.fromarray(shown.rgb).save(tmp_path / "mine.png")
     fitted = tmp_path / "fitted"
-    code, out, err = enamel("fit-texture", tmp_path / "mine.png", "--out", fitted, "--generations", 1)
+    assert "--pixel-size" in enamel("fit-texture", tmp_path / "mine.png", "--out", fitted)[2]
+    options = ("--generations", 1, "--pixel-size", 0.24)
+    code, out, err = enamel("fit-texture", tmp_path / "mine.png", "--out", fitted, *options)
     assert code == 0, err
     assert "mean distance" in out
     assert len(pd.read_csv(fitted / "history.csv")) == 1

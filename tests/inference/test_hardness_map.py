@@ -1,13 +1,16 @@
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enamel_lib.errors import InputError
+from enamel_lib.images import MIN_SIGNAL
 from enamel_lib.inference import Predictor, hardness_map
 from enamel_lib.inference.hardness_map import HardnessMap, raster
+from enamel_lib.plots.style import new_figure
 
 SIZE = 24
 
@@ -167,3 +170,33 @@ def test_every_so_manieth_reading(picture):
     np.testing.assert_allclose(made.hardness, by_hand(picture, 6), rtol=1e-5)
     np.testing.assert_array_equal(made.rows, raster(picture, Mean(), stride=6).rows)
     assert made.stride == 6
+
+
+@pytest.mark.parametrize("stride", [1, 7, 1000])
+@pytest.mark.parametrize("blank", [0, 30])
+def test_a_map_is_saved_by_parts_as_it_is_as_a_whole(tmp_path, monkeypatch, stride, blank):
+    monkeypatch.setattr(hardness_map, "ROWS", 13)
+    picture = np.random.default_rng(2).integers(0, 256, (131, 90, 3), dtype=np.uint8)
+    signal = np.arange(131)[:, None] >= np.full(90, blank)
+    made = raster(picture, Mean(), stride=stride, signal=signal)
+    if not np.isfinite(made.hardness).any():
+        with pytest.raises(InputError, match="no reading"):
+            made.save(tmp_path / "a", {}, new_figure(1))
+        assert not list(tmp_path.iterdir())
+        return
+    about = made.save(tmp_path / "a", {"of": "a"}, new_figure(1))
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), made.full())
+    read = np.isfinite(made.hardness)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), made.to_frame(), check_dtype=False, atol=1e-4)
+    assert (about["windows"], about["windows_read"]) == (read.size, read.sum())
+    assert about["mean_gpa"] == pytest.approx(made.hardness[read].mean(dtype=float), rel=1e-6)
+    assert about["sd_gpa"] == pytest.approx(made.hardness[read].std(dtype=float), rel=1e-4)
+
+
+def test_windows_with_too_little_signal_are_not_read(picture):
+    signal = np.random.default_rng(3).random((61, 90)) < np.linspace(0.5, 1.1, 90)
+    made, whole = raster(picture, Mean(), signal=signal), raster(picture, Mean())
+    share = np.lib.stride_tricks.sliding_window_view(signal, (SIZE, SIZE)).mean(axis=(2, 3))
+    np.testing.assert_array_equal(np.isfinite(made.hardness), share >= MIN_SIGNAL)
+    np.testing.assert_array_equal(made.hardness[share >= MIN_SIGNAL], whole.hardness[share >= MIN_SIGNAL])
+    assert 0.1 < (share >= MIN_SIGNAL).mean() < 0.9
