@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from enamel_lib.cli import console
-from enamel_lib.cli.maps import Computing
+from enamel_lib.cli.maps import Computing, PixelSize
 from enamel_lib.errors import InputError
 from enamel_lib.inference.base import Engine
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from enamel_lib.dataset.own import Indents
+    from enamel_lib.inference.scaling import Scaled
 
 commands = typer.Typer()
 
@@ -22,7 +21,6 @@ Map = Annotated[Path, typer.Argument(metavar="MAP", help="The picture of the PIC
 Measured = Annotated[
     Path, typer.Argument(metavar="INDENTS", help="Table of hardness and place: x_um and y_um, or col and row.")
 ]
-PixelSize = Annotated[float | None, typer.Option(min=0.005, max=2, help="Micrometres per pixel of MAP.")]
 Folder = Annotated[Path, typer.Option(help="Folder of what is written.")]
 
 
@@ -43,8 +41,9 @@ def compare(
 
     files = [out / f"{image.stem}-comparison{suffix}" for suffix in (".csv", ".png", ".json")]
     console.claim(*files, force=force, beside=True)
-    picture, scale, measured = _read(image, indents, pixel_size)
-    table, scores = own_map.compare(picture, measured, console.predictor(model, engine.value), scale=scale)
+    picture, measured = _read(image, indents, pixel_size)
+    predictor = console.predictor(model, engine.value)
+    table, scores = own_map.compare(picture.rgb, measured, predictor, scale=picture.scale, signal=picture.signal)
     figure = plots.own_map.comparison(table, {"predicted": table["predicted"]}, {"predicted": scores})
     csv, png, about = files
     with paths.atomic(csv) as temporary:
@@ -52,11 +51,12 @@ def compare(
         table[columns].to_csv(temporary, float_format="%.4f", index_label="line")
     with paths.atomic(png) as temporary:
         figure.savefig(temporary, dpi=report.DPI, metadata={"Software": None})
-    content = {"image": image.name, "indents": indents.name, "model": model, "scale": scale}
+    content = {"image": image.name, "indents": indents.name, "model": model, "scale": picture.scale}
     plain = json.loads(scores.to_json(orient="index", double_precision=4))
     report.write_json(about, content | {"scores": plain})
     typer.echo(scores.round(2).to_string())
-    typer.echo(f"{len(table)} of {len(measured.table)} indents have a whole window; {csv.name}, {png.name} in {out}")
+    counts = f"{len(table)} of {len(measured.table)} indents have a whole window with signal"
+    typer.echo(f"{counts}; {csv.name}, {png.name} in {out}")
 
 
 @commands.command()
@@ -81,14 +81,16 @@ def register(
 
     file = out / f"{indents.stem}-registered.csv"
     console.claim(file, force=force, beside=True)
-    picture, scale, measured = _read(image, indents, pixel_size)
+    picture, measured = _read(image, indents, pixel_size)
     if points:
-        found = registration.affine(*registration.read_points(points, pixel_size), path=points)
+        found = registration.affine(*registration.read_points(points, picture.pixel_size_um), path=points)
     else:
         with console.steps("mapping") as step:
             predictor = console.predictor(model, engine.value)
-            mapped = inference.raster(picture, predictor, stride=registration.STRIDE, progress=step)
-        found = registration.shift(mapped, measured, scale=scale)
+            mapped = inference.raster(
+                picture.rgb, predictor, stride=registration.STRIDE, signal=picture.signal, progress=step
+            )
+        found = registration.shift(mapped, measured, scale=picture.scale)
     moved = found(measured).table.rename(columns={"hardness": "hardness_gpa", "sd": "hardness_sd_gpa"})
     with paths.atomic(file) as temporary:
         moved.dropna(axis=1, how="all").to_csv(temporary, index=False, float_format="%.4f")
@@ -112,29 +114,28 @@ def fit(
     if out.suffix != ".keras":
         raise InputError(f"{out}: a network is written as a .keras file; name it {out.with_suffix('.keras').name}")
     console.claim(out, out.with_suffix(".json"), force=force, beside=True)
-    picture, scale, measured = _read(image, indents, pixel_size)
-    fitted = own_map.refit(network.load_indenter(model), picture, measured, scale=scale)
-    fitted.save(out, image=image.name, table=indents.name, model=model, scale=scale)
+    picture, measured = _read(image, indents, pixel_size)
+    fitted = own_map.refit(
+        network.load_indenter(model), picture.rgb, measured, scale=picture.scale, signal=picture.signal
+    )
+    fitted.save(out, image=image.name, table=indents.name, model=model, scale=picture.scale)
     typer.echo(fitted.scores.round(2).to_string())
     if fitted.doubt:
         typer.echo(f"enamel: {fitted.doubt}", err=True)
     typer.echo(f"{out}: use it with --model {out}")
 
 
-def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[np.ndarray, float, Indents]":
-    """Read a map at the training scale, the factor that brought it there, and its indents; say what was recognised."""
+def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Scaled, Indents]":
+    """Read a map at the training scale, and its indents; say what was recognised."""
     from enamel_lib.dataset import own
-    from enamel_lib.images import read_image
 
-    picture = read_image(image)
-    if pixel_size is None:
-        raise InputError(f"{image}: the size of its pixels is not known; give --pixel-size in um")
-    known = own.read_indents(indents, pixel_size, named=image.stem)
+    picture = console.read_picture(image, pixel_size=pixel_size)
+    if picture.pixel_size_um is None:
+        raise InputError(f"{image}: indents are only found where the size of its pixels is known; give --pixel-size")
+    known = own.read_indents(indents, picture.pixel_size_um, named=image.stem)
     measured = next(iter(known.values()), None)
     if measured is None:
         raise InputError(f"{indents}: no line is of the map {image.stem!r}; name it so in the column 'map'")
-    picture, scale = own.at_training_scale(picture, pixel_size)
-    said = f"{pixel_size:g} um per pixel, resampled {scale:.3g}-fold to {own.PIXEL_UM}" if scale != 1 else ""
-    for remark in filter(None, (measured.said, said)):
-        typer.echo(remark, err=True)
-    return picture, scale, measured
+    if measured.said:
+        typer.echo(measured.said, err=True)
+    return picture, measured

@@ -21,8 +21,10 @@ from enamel_lib.dataset import tables
 from enamel_lib.dataset.simulated import LABELS_GPA
 from enamel_lib.dataset.tables import Column
 from enamel_lib.errors import DataError, InputError
-from enamel_lib.images import TILE, read_image, resize
+from enamel_lib.images import MIN_SIGNAL, TILE
+from enamel_lib.inference import scaling
 from enamel_lib.pic import PIXEL_UM
+from enamel_lib.pictures import PIXEL_LIMITS_UM, Picture, read_picture
 
 MAPS_CSV, INDENTS_CSV, PICTURES, TILES_CSV, ABOUT = "maps.csv", "indents.csv", "maps", "tiles.csv", "own.json"
 MOST_TILES = 120  # of a map whose hardness is known as a whole; the paper cut 2,000 from 17
@@ -30,7 +32,7 @@ GPA = (0.1, 10.0)
 MAPS = (
     Column("map"),
     Column("image"),
-    Column("pixel_size_um", "um", limits=(0.001, 100)),
+    Column("pixel_size_um", "um", limits=PIXEL_LIMITS_UM, needed=False),
     Column("mean_gpa", "GPa", limits=GPA, needed=False, usual=LABELS_GPA),
     Column("sd_gpa", "GPa", limits=(0, GPA[1]), needed=False),
     Column("n_indents", "px", ("n",), limits=(1, 1e6), needed=False),
@@ -65,11 +67,11 @@ class Indents:
     path: Path
     said: str = ""
 
-    def windows(self, shape: tuple[int, ...], scale: float = 1.0) -> pd.DataFrame:
+    def windows(self, shape: tuple[int, ...], scale: float = 1.0, *, signal: np.ndarray | None = None) -> pd.DataFrame:
         """The indents around which a whole window lies in a picture `(H, W)` that was enlarged by `scale`.
 
-        `top` and `left` (int, px of that picture) are added, the corner of the window. Raises DataError if none is
-        left, or an indent lies outside the picture.
+        `top` and `left` (int, px of that picture) are added, the corner of the window. Windows with too little
+        `signal`, `(H, W)` bool, are left out. Raises DataError if none is left, or an indent lies outside the picture.
         """
         place = (self.table[["row", "col"]].to_numpy() + 0.5) * scale
         outside = ((place < 0) | (place > np.array(shape[:2]))).any(axis=1)
@@ -84,7 +86,20 @@ class Indents:
         inside = ((corner >= 0) & (corner + TILE <= np.array(shape[:2]))).all(axis=1)
         if not inside.any():
             raise DataError(f"{self.path}: no indent lies {TILE // 2} px or more within the map, as a window needs")
+        inside[inside] = _with_signal(signal, corner[inside])
+        if not inside.any():
+            raise DataError(
+                f"{self.path}: every indent lies where the map carries no signal; check unit and pixel size"
+            )
         return self.table.assign(top=corner[:, 0], left=corner[:, 1])[inside]
+
+
+def _with_signal(signal: np.ndarray | None, corners: np.ndarray) -> np.ndarray:
+    """Which windows with corners `(N, 2)` have enough signal to be read, `(N,)` bool."""
+    if signal is None:
+        return np.ones(len(corners), bool)
+    shares = [signal[top : top + TILE, left : left + TILE].mean() for top, left in corners]
+    return np.array(shares) >= MIN_SIGNAL
 
 
 def read_indents(path: Path, pixel_size_um: float | None, *, named: str | None = None) -> dict[str, Indents]:
@@ -137,7 +152,15 @@ def read_maps(root: Path) -> tuple[pd.DataFrame, list[str]]:
     lonely = maps["mean_gpa"].isna() & maps["sd_gpa"].notna()
     if lonely.any():
         raise DataError(f"{read.where(lonely.idxmax())}: a standard deviation without a mean; give mean_gpa, too")
-    return maps.assign(file=files, where=[read.where(line) for line in maps.index]), [read.said] if read.said else []
+    maps, said = maps.assign(file=files, where=[read.where(line) for line in maps.index]), [read.said]
+    for one in maps[maps["pixel_size_um"].isna()].itertuples():
+        size = _read(one).pixel_size_um
+        if size is None:
+            raise DataError(
+                f"{one.where}: neither it nor {one.image} states the size of a pixel; fill in pixel_size_um"
+            )
+        maps.loc[one.Index, "pixel_size_um"] = size
+    return maps, list(filter(None, said))
 
 
 def cut_tiles(root: Path, out: Path | None = None) -> Path:
@@ -150,7 +173,7 @@ def cut_tiles(root: Path, out: Path | None = None) -> Path:
     maps, said = read_maps(root)
     indents_csv = tables.find(root, INDENTS_CSV)
     inputs = [path for path in (tables.find(root, MAPS_CSV), indents_csv, *maps["file"]) if path]
-    digest = hashlib.sha256(b"1")
+    digest = hashlib.sha256(b"2")  # of this way to cut
     for path in inputs:
         digest.update(path.relative_to(root).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
     out = out or paths.PROCESSED / f"own-{digest.hexdigest()[:12]}"
@@ -197,27 +220,27 @@ def _tiles_of(one, indents: Indents | None, folder: Path, said: list[str]) -> li
     if indents is None and np.isnan(one.mean_gpa):
         said.append(f"{one.map}: neither indents nor a mean hardness; it teaches nothing and is left out")
         return []
+    picture = _read(one)
     try:
-        picture, scale = at_training_scale(read_image(one.file), one.pixel_size_um)
+        scaled = scaling.to_scale(picture, pixel_size_um=one.pixel_size_um)
     except InputError as error:
-        raise DataError(f"{one.where}: {error}") from error
-    if scale != 1:
-        said.append(f"{one.map}: {one.pixel_size_um:g} um per pixel, resampled {scale:.3g}-fold to {PIXEL_UM}")
-    if min(picture.shape[:2]) < TILE:
-        raise DataError(
-            f"{one.where}: {one.file.name} is {picture.shape[1]} x {picture.shape[0]} px at {PIXEL_UM} um per pixel, "
-            f"smaller than a window of {TILE}; a map needs {TILE * PIXEL_UM:g} um each way"
-        )
+        raise DataError(f"{one.where}: {one.file}: {error}") from error
+    picture, signal = scaled.rgb, scaled.signal
+    said += [f"{one.map}: {note}" for note in scaled.notes]
     if indents is not None:
-        cut = indents.windows(picture.shape, scale)
+        cut = indents.windows(picture.shape, scaled.scale, signal=signal)
         if len(cut) < len(indents.table):
-            said.append(f"{one.map}: {len(indents.table) - len(cut)} indents too near the edge for a window left out")
+            left_out = len(indents.table) - len(cut)
+            said.append(f"{one.map}: {left_out} indents too near the edge or to places without signal left out")
         source, corners = "accurate", cut[["top", "left"]].to_numpy()
         labels, sds = cut["hardness"].to_numpy(), cut["sd"].to_numpy()
         if one.mean_gpa == one.mean_gpa and abs(one.mean_gpa - labels.mean()) > 0.5:
             said.append(f"{one.map}: its indents' mean is {labels.mean():.2f} GPa, but {one.mean_gpa:.2f} is stated")
     else:
         source, corners = "estimated" if np.isnan(one.sd_gpa) else "noisy", _corners(picture.shape)
+        corners = corners[_with_signal(signal, corners)]
+        if len(corners) == 0:
+            raise DataError(f"{one.where}: {one.file} has no window with enough signal; remove the line or its mean")
         labels, sds = (np.full(len(corners), value) for value in (one.mean_gpa, one.sd_gpa))
     rows = []
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in one.map)
@@ -230,10 +253,12 @@ def _tiles_of(one, indents: Indents | None, folder: Path, said: list[str]) -> li
     return rows
 
 
-def at_training_scale(picture: np.ndarray, pixel_size_um: float) -> tuple[np.ndarray, float]:
-    """Resample a picture to the scale of the training tiles, and give the factor, 1 if unchanged."""
-    scale = pixel_size_um / PIXEL_UM
-    return (picture, 1.0) if abs(scale - 1) < 0.01 else (resize(picture, scale), scale)
+def _read(one) -> Picture:
+    """Read the picture of one map."""
+    try:
+        return read_picture(one.file)
+    except InputError as error:
+        raise DataError(f"{one.where}: {error}") from error
 
 
 def _corners(shape: tuple[int, ...]) -> np.ndarray:

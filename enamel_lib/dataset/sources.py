@@ -29,6 +29,7 @@ from enamel_lib.dataset.simulated import (
 from enamel_lib.dataset.tables import Column
 from enamel_lib.errors import DataError, InputError
 from enamel_lib.images import TILE, read_image
+from enamel_lib.pictures import find_signal
 from enamel_lib.simulate import simulator
 
 AUTHORS = (ACCURATE_CSV, ESTIMATED_CSV, NOISY_CSV)
@@ -237,14 +238,16 @@ def _check_tile(path: Path, where: str) -> None:
     if not path.is_file():
         raise DataError(f"{where}: image {path} does not exist; add it or remove the line")
     try:
-        height, width = read_image(path).shape[:2]
+        pixels = read_image(path)
+        height, width = pixels.shape[:2]
+        if (width, height) != (TILE, TILE):
+            raise InputError(
+                f"{path} is {width} x {height} px, not {TILE} x {TILE}; crop or resample it so that all tiles "
+                "have one scale (12 um wide here)"
+            )
+        find_signal(pixels, path)
     except InputError as error:
         raise DataError(f"{where}: {error}") from error
-    if (width, height) != (TILE, TILE):
-        raise DataError(
-            f"{where}: {path} is {width} x {height} px, not {TILE} x {TILE}; crop or resample it so that all tiles "
-            "have one scale (12 um wide here)"
-        )
 
 
 def _beside(root: Path, known: set[str], said: list[str]) -> pd.DataFrame:

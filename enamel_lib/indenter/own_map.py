@@ -28,21 +28,28 @@ FEWEST = 10  # indents to fit a strip's network by
 MEANS_SOMETHING = 30  # indents, below which no score of a fit does
 
 
-def tiles_at(picture: np.ndarray, indents: Indents, *, scale: float = 1.0) -> tuple[pd.DataFrame, np.ndarray]:
+def tiles_at(
+    picture: np.ndarray, indents: Indents, *, scale: float = 1.0, signal: np.ndarray | None = None
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Windows around the indents of a picture `(H, W, 3)` at the training scale, enlarged by `scale` to be so.
 
-    Gives the rows of `Indents.windows` and the tiles `(N, 200, 200, 3)`.
+    Gives the rows of `Indents.windows` and the tiles `(N, 200, 200, 3)`; `signal` is as there.
     """
-    table = indents.windows(picture.shape, scale)
+    table = indents.windows(picture.shape, scale, signal=signal)
     corners = table[["top", "left"]].to_numpy()
     return table, np.stack([picture[top : top + TILE, left : left + TILE] for top, left in corners])
 
 
 def compare(
-    picture: np.ndarray, indents: Indents, predictor: Predictor, *, scale: float = 1.0
+    picture: np.ndarray,
+    indents: Indents,
+    predictor: Predictor,
+    *,
+    scale: float = 1.0,
+    signal: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict the hardness at each indent: the rows of `tiles_at` with `predicted` (GPa), and `scores` of them."""
-    table, tiles = tiles_at(picture, indents, scale=scale)
+    table, tiles = tiles_at(picture, indents, scale=scale, signal=signal)
     table = table.assign(predicted=predictor(tiles))
     return table, scores(table, table["predicted"])
 
@@ -116,14 +123,21 @@ class Refit:
         )
 
 
-def refit(model: keras.Model, picture: np.ndarray, indents: Indents, *, scale: float = 1.0) -> Refit:
+def refit(
+    model: keras.Model,
+    picture: np.ndarray,
+    indents: Indents,
+    *,
+    scale: float = 1.0,
+    signal: np.ndarray | None = None,
+) -> Refit:
     """Fit the dense layer to the indents of one map by a ridge, on the features that the network has.
 
-    `picture`, `indents` and `scale` are as of `tiles_at`. The strength is chosen, and all judged, by strips across
-    the map that are left out in turn with a margin of one window. An indent weighs by its standard deviation, where
-    that is stated. Raises DataError if fewer than two strips can be left out.
+    `picture`, `indents`, `scale` and `signal` are as of `tiles_at`. The strength is chosen, and all judged, by strips
+    across the map that are left out in turn with a margin of one window. An indent weighs by its standard deviation,
+    where that is stated. Raises DataError if fewer than two strips can be left out.
     """
-    table, tiles = tiles_at(picture, indents, scale=scale)
+    table, tiles = tiles_at(picture, indents, scale=scale, signal=signal)
     features = network.pooled_features(model, tiles).reshape(len(tiles), -1).astype(np.float64)
     rows = pd.DataFrame(
         {"tile": np.arange(len(table)), "label": table["hardness"].to_numpy(), "weight": _weights(table)}

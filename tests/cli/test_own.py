@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 from scipy import ndimage
 
@@ -47,7 +48,7 @@ def test_compare_writes_each_indent_and_scores_whole_and_blocked(enamel, here):
     code, _, remarks = enamel("compare", "a.png", "true.csv", "--pixel-size", "0.12")
     assert code == 0, remarks
     assert "decimal commas" in remarks
-    assert "resampled 2-fold" in remarks
+    assert "scale 2: from 0.12 um per pixel" in remarks
     table = pd.read_csv("a-comparison.csv")
     np.testing.assert_allclose(table["predicted"], table["hardness"], atol=0.05)
     scores = json.loads((here / "a-comparison.json").read_text())["scores"]
@@ -126,3 +127,14 @@ def test_fit_writes_a_network_that_map_takes_and_says_what_it_is_worth(enamel, h
     assert code == 2
     assert "spread 30 or more" in complaint
     assert not (here / "few.keras").exists()
+
+
+def test_the_size_of_pixels_is_that_of_the_file_and_no_signal_is_no_reading(enamel, here):
+    pixels = np.array(Image.open("a.png"))
+    pixels[:, :200] = 0
+    tifffile.imwrite("b.tif", pixels, imagej=True, resolution=(1 / 0.12,) * 2, metadata={"unit": "um"})
+    code, said, remarks = enamel("compare", "b.tif", "true.csv")
+    assert code == 0, remarks
+    table, true = pd.read_csv("b-comparison.csv"), pd.read_csv("true.csv", sep=";", decimal=",")
+    assert len(table) == (true["X [µm]"] / 0.12 >= 200 - 25 + 50).sum() < len(true)
+    assert f"{len(table)} of {len(true)} indents" in said

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
+from enamel_lib import images
 from enamel_lib.dataset import curation, own, sources
 from enamel_lib.errors import DataError
 
@@ -37,9 +39,9 @@ def test_the_three_sources_in_their_natural_form(root):
     }
     note = loaded["accurate"].note
     assert "semicolons" in note
-    assert "a: 0.12 um per pixel, resampled 2-fold to 0.06" in note
+    assert "a: scale 2: from 0.12 um per pixel to the 0.06 um" in note
     assert "a: 1 indents too near the edge" in note
-    assert "b: 0.06" not in note
+    assert "b: scale 1" in note
     noisy = loaded["noisy"].table
     assert set(zip(noisy.map_id, noisy.label, noisy.label_sd, strict=True)) == {("b", 4.1, 0.3)}
     assert loaded["estimated"].table.label.tolist() == [3.5]
@@ -52,7 +54,7 @@ def test_a_tile_shows_the_place_of_its_indent(root):
     centre = np.array([row.row, row.col]) + 100
     np.testing.assert_allclose(centre * 0.06, [given["Y (µm)"], given["X (µm)"]], atol=0.031)
     tile = curation.load_tiles(curation.united_table(sources.load_sources(root)), root)[4]
-    whole = own.at_training_scale(np.asarray(Image.open(root / "maps/a.PNG")), 0.12)[0]
+    whole = images.resize(np.asarray(Image.open(root / "maps/a.PNG")), 2)
     np.testing.assert_array_equal(tile, whole[int(row.row) :, int(row.col) :][:200, :200])
 
 
@@ -80,9 +82,9 @@ MAP = "map,image,pixel_size_um\na,a.png,0.12\n"
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("maps.csv", "map,image\na,a.png\n", "'pixel_size_um' is missing"),
+        ("maps.csv", "map,image\na,a.png\n", "line 2: neither it nor a.png states"),
         ("maps.csv", "map,image,pixel size\na,a.png,60\n", "states no unit"),
-        ("maps.csv", "map,image,pixel_size_um\na,a.png,250\n", "line 2.*0.001 to 100 um"),
+        ("maps.csv", "map,image,pixel_size_um\na,a.png,250\n", "line 2.*0.005 to 2 um"),
         ("maps.csv", MAP + "A,b.png,0.06\n", "there twice"),
         ("maps.csv", MAP.replace("a.png", "z.png"), "line 2: no picture"),
         ("maps.csv", MAP.replace("a.png", "../a.png"), "leaves the data folder"),
@@ -104,3 +106,26 @@ def test_what_does_not_fit_is_refused_with_file_line_and_remedy(root, file, text
         sources.load_sources(root)
     assert "\n" not in str(error.value)
     assert not list(root.parent.glob("processed/.partial-*"))
+
+
+def test_a_pixel_size_is_that_of_the_file_where_the_table_states_none(root):
+    pixels = np.asarray(Image.open(root / "maps/a.PNG"))
+    tifffile.imwrite(root / "maps/a.tif", pixels, imagej=True, resolution=(1 / 0.12,) * 2, metadata={"unit": "um"})
+    (root / "maps.csv").write_text("map,image,pixel_size_um\na,a.tif,\n")
+    of_file = sources.load_sources(root)["accurate"]
+    (root / "maps.csv").write_text(MAP)
+    stated = sources.load_sources(root)["accurate"]
+    pd.testing.assert_frame_equal(of_file.table[["row", "col", "label"]], stated.table[["row", "col", "label"]])
+    assert "a: scale 2: from 0.12 um" in of_file.note
+
+
+def test_nothing_is_cut_where_there_is_no_signal(root):
+    pixels = np.array(Image.open(root / "maps/a.PNG"))
+    pixels[:, 250:] = 0
+    Image.fromarray(pixels).save(root / "maps/a.PNG")
+    Image.fromarray(pixels[:, 60:]).save(root / "maps/b.png")
+    whole = sources.load_sources(root)
+    assert whole["accurate"].table["col"].max() <= 500 - 0.75 * 200
+    assert "places without signal left out" in whole["accurate"].note
+    assert set(whole["noisy"].table["map_id"]) == {"b"}
+    assert (whole["noisy"].table["col"] == 0).all()
