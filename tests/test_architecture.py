@@ -33,6 +33,7 @@ ROOMS = (  # lowest first
     "inference",
     "simulate",
     "dataset",
+    "dense",
     "indenter",
     "explain",
     "stylegan2",

@@ -87,7 +87,12 @@ def note(path: Path, notes: Iterable[str]) -> None:
 
 
 def read_picture(
-    path: Path, scale: str = "auto", *, pixel_size: float | None = None, mask: Path | None = None
+    path: Path,
+    scale: str = "auto",
+    *,
+    pixel_size: float | None = None,
+    mask: Path | None = None,
+    resample: bool = True,
 ) -> "Scaled":
     """Read a picture, mask it, bring it to the scale that networks learned at, and print what to know of it."""
     from enamel_lib import pictures
@@ -97,7 +102,8 @@ def read_picture(
     picture = pictures.read_picture(path)
     picture = picture.masked(mask) if mask else picture
     try:
-        scaled = scaling.to_scale(picture, scale=factor, pixel_size_um=pixel_size)
+        bring = scaling.to_scale if resample else scaling.as_it_is
+        scaled = bring(picture, scale=factor, pixel_size_um=pixel_size)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     note(path, scaled.notes)

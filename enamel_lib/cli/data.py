@@ -147,6 +147,32 @@ def train(
     typer.echo(json.dumps({"name": card["name"], "metrics": card["metrics"]}, indent=2))
 
 
+@commands.command()
+def train_dense(
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, quick, or path of a YAML file.")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; build/training/dense if none.")] = None,
+    seed: console.Seed = 0,
+    resume: console.Resume = False,
+    force: console.Force = False,
+) -> None:
+    """Train the dense indenter on simulated enamel; may be killed at any moment and resumed.
+
+    Its network learns structure; then hardness is fitted to the paper's three kinds of labels (dense-paper.keras), and
+    to these and grids of indents (dense-grids.keras).
+    """
+    from enamel_lib.dense import learning, sources, training
+
+    out = paths.BUILD / "training" / "dense" if out is None else out
+    results = [out / f"dense-{name}{suffix}" for name in sources.LABELS for suffix in (".keras", ".json")]
+    results += [out / learning.WORTH]
+    along = [out / name for name in (training.CHECKPOINT, training.HISTORY)]
+    console.claim(*results, checkpoints=along, resume=resume, force=force)
+    with console.steps("training") as step:
+        run = {"seed": seed, "out": out, "resume": resume, "anew": force and not resume}
+        cards = learning.train(recipe, **run, progress=step)
+    typer.echo(json.dumps({name: card["fit"] for name, card in cards.items()}, indent=2))
+
+
 def _root(root: Path | None) -> Path:
     """Give the data folder, making the simulated one where it is the default and not there yet."""
     from enamel_lib.dataset import sources

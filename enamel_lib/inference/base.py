@@ -41,8 +41,7 @@ class Predictor(ABC):
         self._model = model
         self.size = model.input_shape[1]
         self.batch_size = batch_size
-        weights = [array.astype(np.float32).tobytes() for array in model.get_weights()]
-        self.weights_sha256 = hashlib.sha256(b"".join(weights)).hexdigest()
+        self.weights_sha256 = weights_sha256(model)
 
     def __call__(self, tiles: np.ndarray) -> np.ndarray:
         """Predict the hardness, `(N,)` float32, GPa, of tiles `(N, size, size, 3)`, uint8 or float in [0, 1]."""
@@ -81,6 +80,12 @@ class Predictor(ABC):
     @abstractmethod
     def _predict(self, batch: np.ndarray) -> np.ndarray:
         """Predict `batch_size` tiles, or the last few: uint8 or float32 in [0, 1]."""
+
+
+def weights_sha256(model: "keras.Model") -> str:
+    """SHA-256 of all weights in order, as float32, in hexadecimal."""
+    weights = [array.astype(np.float32).tobytes() for array in model.get_weights()]
+    return hashlib.sha256(b"".join(weights)).hexdigest()
 
 
 def make_predictor(model: "keras.Model", *, engine: str = "auto", batch_size: int = 16) -> Predictor:

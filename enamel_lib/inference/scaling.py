@@ -76,6 +76,23 @@ def to_scale(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
     return Scaled(rgb, signal, scale, size, tuple(notes))
 
 
+def as_it_is(picture: Picture, *, scale: float | None = None, pixel_size_um: float | None = None) -> Scaled:
+    """Find out the size of a picture's pixels, for a network that reads pictures of any: nothing is resampled.
+
+    As `to_scale` it prefers what is stated; where nothing is, `scale` enlarges the picture to what was learned.
+    """
+    found, notes = picture.pixel_size_um, list(picture.notes)
+    size = found if pixel_size_um is None else check_pixel_size(pixel_size_um)
+    if size and found and abs(found / size - 1) > 0.02:
+        notes.append(f"the file states {found:.4g} um per pixel, but {size:.4g} um was given, and is used")
+    if size is None:
+        size = pic.PIXEL_UM * (scale or 1.0)
+        notes.append(
+            f"no pixel size is stated, so {size:.3g} um is assumed; {_how_to_find_it(picture)}; give --pixel-size"
+        )
+    return Scaled(picture.rgb, picture.signal, 1.0, size, tuple(notes))
+
+
 def _how_to_find_it(picture: Picture) -> str:
     """Say how to find the size of a pixel."""
     rows, cols = (np.flatnonzero(picture.signal.any(axis=axis)) for axis in (1, 0))

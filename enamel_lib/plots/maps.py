@@ -85,7 +85,8 @@ def _draw_windows(ax, maps: Mapping[str, HardnessMap], corner: tuple[float, floa
     """Outline each size of window in the upper right corner, with the letters of the maps that were read with it."""
     letters: dict[float, list[str]] = {}
     for name, one in zip("BCDEFGH", maps.values(), strict=False):
-        letters.setdefault(one.window, []).append(name)
+        if one.window > one.stride or one.hardness.size == 1:  # cells of a dense map are too small to be seen
+            letters.setdefault(one.window, []).append(name)
     for side, names in letters.items():
         place = (corner[0] - side - 6, corner[1] + 6)
         ax.add_patch(Rectangle(place, side, side, fill=False, ec="white", lw=1.2, ls="--"))
@@ -93,7 +94,10 @@ def _draw_windows(ax, maps: Mapping[str, HardnessMap], corner: tuple[float, floa
 
 
 def _with_r(name: str, r: Mapping[str, float] | None) -> str:
-    return f"{name}: r = {r[name]:.2f}".replace("-", "−") if r is not None and name in r else name
+    if r is None or name not in r:
+        return name
+    number = f"{r[name]:.2f}".replace("-", "−")
+    return f"{name}: r = {number}"
 
 
 def agreement(maps: Mapping[str, HardnessMap], r: Mapping[str, float]) -> Figure:

@@ -17,6 +17,8 @@ from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
 from enamel_lib.reproduce import notebooks
 
+WINDOWS = ("--model", "indenter-audited")  # of `enamel map`, whose default reads no windows
+
 
 @pytest.fixture
 def quick_predictor(monkeypatch):
@@ -94,7 +96,7 @@ def test_simulate_overwrites_only_when_forced(enamel, tmp_path):
 
 def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_path):
     out = tmp_path / "maps"
-    code, said, log = enamel("map", picture, "--out", out, "--stride", 10, "--pixel-size", 0.06)
+    code, said, log = enamel("map", picture, *WINDOWS, "--out", out, "--stride", 10, "--pixel-size", 0.06)
     assert code == 0
     assert "GPa" in said
     assert "scale 1:" in log
@@ -118,7 +120,25 @@ def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_
     by_column = table.groupby("col")["hardness"].mean()
     assert by_column.is_monotonic_increasing  # the right of the picture is brighter
     assert by_column.iloc[0] < by_column.iloc[-1]
-    refused(enamel("map", picture, "--out", out), "section-hardness", "--force")
+    refused(enamel("map", picture, *WINDOWS, "--out", out), "section-hardness", "--force")
+
+
+def test_the_default_map_has_a_reading_every_quarter_of_a_micrometre(enamel, tmp_path):
+    shown = simulate.section((50, 60), pixel_size_um=0.24, seed=1, texture="real-map").rgb
+    shown[:20, :20] = 0
+    Image.fromarray(shown).save(tmp_path / "mine.png")
+    code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "out", "--pixel-size", 0.24)
+    assert (code, log) == (0, "")
+    about = json.loads((tmp_path / "out" / "mine-hardness.json").read_text())
+    table = pd.read_csv(tmp_path / "out" / "mine-hardness.csv")
+    assert len(table) == about["windows"] == 50 * 60
+    assert 300 < table["hardness"].isna().sum() == about["windows"] - about["windows_read"] < 420
+    assert 2 < about["mean_gpa"] < 7
+    assert about["pixel_size_um"] == 0.24
+    code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "guessed")
+    assert "no pixel size is stated, so 0.06 um is assumed" in log
+    assert json.loads((tmp_path / "guessed" / "mine-hardness.json").read_text())["windows"] == 12 * 15
+    refused(enamel("map", tmp_path / "mine.png", "--out", tmp_path / "x", "--pixel-size", 0.5), "0.03 to 0.3")
 
 
 def test_a_full_disk_leaves_nothing(enamel, quick_predictor, picture, tmp_path, monkeypatch):
@@ -126,7 +146,7 @@ def test_a_full_disk_leaves_nothing(enamel, quick_predictor, picture, tmp_path, 
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    code, _, log = enamel("map", picture, "--out", tmp_path / "maps", "--stride", 20)
+    code, _, log = enamel("map", picture, *WINDOWS, "--out", tmp_path / "maps", "--stride", 20)
     assert code == 2
     assert log.splitlines()[1:] == ["enamel: No space left on device: somewhere"]  # after a word on the pixel size
     assert not (tmp_path / "maps").exists()
@@ -140,7 +160,7 @@ def test_bad_pictures_are_refused_in_one_line(enamel, quick_predictor, picture, 
     text.write_text("no picture")
     cut.write_bytes(picture.read_bytes()[:300])
     Image.new("RGB", (150, 400), "teal").save(small)
-    extra = ("--out", tmp_path / "maps") if command == "map" else ()
+    extra = (*WINDOWS, "--out", tmp_path / "maps") if command == "map" else ()
     for path, word in ((text, "text.png"), (cut, "cut.png"), (small, "200"), (tmp_path / "none.png", "none.png")):
         refused(enamel(command, path, *extra), word)
     assert not (tmp_path / "maps").exists()
@@ -172,8 +192,8 @@ def test_no_signal_no_reading(enamel, quick_predictor, picture, tmp_path):
     path = tmp_path / "half.png"
     Image.fromarray(pixels).save(path)
     whole, half = tmp_path / "whole", tmp_path / "half"
-    assert enamel("map", picture, "--out", whole, "--stride", 20)[0] == 0
-    code, _, log = enamel("map", path, "--out", half, "--stride", 20)
+    assert enamel("map", picture, *WINDOWS, "--out", whole, "--stride", 20)[0] == 0
+    code, _, log = enamel("map", path, *WINDOWS, "--out", half, "--stride", 20)
     assert code == 0
     assert "66% of it carries no signal" in log
     facts = json.loads((half / "half-hardness.json").read_text())
@@ -192,7 +212,7 @@ def test_no_signal_no_reading(enamel, quick_predictor, picture, tmp_path):
     mask = np.zeros((220, 240), np.uint8)
     mask[:, 120:] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    code, _, log = enamel("map", picture, "--mask", tmp_path / "mask.png", "--out", tmp_path / "none")
+    code, _, log = enamel("map", picture, *WINDOWS, "--mask", tmp_path / "mask.png", "--out", tmp_path / "none")
     assert code == 2
     assert "no window has signal" in log
     assert not (tmp_path / "none").exists()
@@ -203,7 +223,7 @@ def test_the_pixel_size_decides_the_scale(enamel, quick_predictor, tmp_path):
     pixels[..., 0] = 90
     tifffile.imwrite(tmp_path / "a.tif", pixels, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
     Image.fromarray(pixels).resize((240, 240)).save(tmp_path / "b.png")
-    code, _, log = enamel("map", tmp_path / "a.tif", "--out", tmp_path / "a", "--stride", 10)
+    code, _, log = enamel("map", tmp_path / "a.tif", *WINDOWS, "--out", tmp_path / "a", "--stride", 10)
     assert code == 0
     assert "scale 4.167: from 0.25 um per pixel to the 0.06 um" in log
     facts = json.loads((tmp_path / "a" / "a-hardness.json").read_text())
@@ -226,7 +246,7 @@ def test_a_map_takes_little_memory(enamel, quick_predictor, tmp_path):
         path = tmp_path / f"{side}.png"
         Image.fromarray(np.full((side, side, 3), (0, 200, 20), np.uint8)).save(path)
         tracemalloc.start()
-        assert enamel("map", path, "--out", tmp_path, "--stride", 100)[0] == 0
+        assert enamel("map", path, *WINDOWS, "--out", tmp_path, "--stride", 100)[0] == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2) < 12

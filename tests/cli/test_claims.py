@@ -38,6 +38,8 @@ def _no_work(monkeypatch):
         (("train",), "indenter-audited.keras"),
         (("train",), "history.csv"),
         (("train", "--resume"), "indenter-audited.json"),
+        (("train-dense", "--recipe", "quick"), "dense-grids.keras"),
+        (("train-dense", "--recipe", "quick"), "dense-labels.csv"),
         (("train-generator", "--recipe", "quick"), "generator.keras"),
         (("train-generator", "--recipe", "quick", "--resume"), "generator.json"),
         (("simulate", "--count", 3), "tile_00002.npz"),

@@ -1,0 +1,30 @@
+"""The dense indenter: a hardness for every place of a map, not one for a window.
+
+Here live its network, the likelihood of labels in their own form, its intervals and its resolution. The paper's window
+network does not (`indenter`), nor do maps too large for the memory (`inference`).
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submodules=[
+        "code",
+        "evaluation",
+        "indenter",
+        "labels",
+        "learning",
+        "network",
+        "reading",
+        "sources",
+        "structure",
+        "training",
+        "worth",
+    ],
+    submod_attrs={
+        "evaluation": ["compare", "follow_truth", "summary", "tile_r2"],
+        "indenter": ["find", "hardness_map", "load"],
+        "learning": ["train"],
+        "worth": ["worth_of_labels"],
+    },
+)

@@ -1,0 +1,73 @@
+"""How well dense maps follow a known truth, place by place, window by window and map by map."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from enamel_lib.dense import indenter
+from enamel_lib.dense.code import CELL_PX
+from enamel_lib.dense.structure import cells
+from enamel_lib.images import TILE
+from enamel_lib.simulate.simulator import Section
+
+WINDOW = TILE // CELL_PX  # cells that the paper's window spans
+
+
+def follow_truth(model: keras.Model, sections: Iterable[Section]) -> pd.DataFrame:
+    """Map simulated sections of 0.06 um per pixel, and compare: a row each.
+
+    `point` and `window` correlate reading and truth over the cells of the section, and over means of 12-um windows (NaN
+    where none fits); `read` and `true` are their means over the section, `sd` the truth's spread, GPa, `rmse` what is
+    left of the truth where both means are made equal.
+    """
+    return pd.DataFrame(
+        compare(indenter.hardness_map(model, section.rgb).hardness, cells(section.hardness)) for section in sections
+    )
+
+
+def compare(read: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Compare what is read in every cell, `(R, C)` GPa with NaN where there is no reading, with the truth."""
+    seen = np.isfinite(read)
+    filled = np.where(seen, read, true)
+    windows = [_window_means(field) for field in (filled, true)]
+    level = read[seen].mean() - true[seen].mean()
+    return {
+        "point": _correlation(read[seen], true[seen]),
+        "window": _correlation(*windows) if windows[0].size > 1 else np.nan,
+        "read": float(read[seen].mean()),
+        "true": float(true.mean()),
+        "sd": float(true.std()),
+        "rmse": float(np.sqrt(np.mean((read[seen] - true[seen] - level) ** 2))),
+    }
+
+
+def summary(table: pd.DataFrame) -> pd.Series:
+    """Means over sections, the worst section point by point, and the correlation between sections' means."""
+    return pd.Series(
+        {
+            "point r": table["point"].mean(),
+            "point r, worst section": table["point"].min(),
+            "window r": table["window"].mean(),
+            "r between sections": table["read"].corr(table["true"]),
+        }
+    )
+
+
+def tile_r2(model: keras.Model, sections: Iterable[Section]) -> float:
+    """R2 of the mean reading of tiles, each a section of its own, against their mean true hardness."""
+    pairs = [(np.nanmean(indenter.hardness_map(model, one.rgb).hardness), one.hardness.mean()) for one in sections]
+    read, true = np.array(pairs, float).T
+    return float(1 - np.mean((read - true) ** 2) / true.var())
+
+
+def _window_means(field: np.ndarray) -> np.ndarray:
+    half = WINDOW // 2
+    inside = np.s_[half : field.shape[0] - half + 1, half : field.shape[1] - half + 1]
+    return ndimage.uniform_filter(field.astype(np.float64), WINDOW)[inside]
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

@@ -1,0 +1,81 @@
+"""The dense indenter: hardness every 0.24 um, from a network that sees structure and labels that tell what it means.
+
+>>> model = dense.load("default")
+>>> mapped = dense.hardness_map(model, picture, pixel_size_um=0.06)  # inference.HardnessMap
+"""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from enamel_lib import models, paths
+from enamel_lib.dense import labels, reading
+from enamel_lib.dense.code import CELL_UM
+from enamel_lib.dense.structure import LOCAL
+from enamel_lib.errors import ModelError
+from enamel_lib.inference.hardness_map import HardnessMap
+from enamel_lib.pic import PIXEL_UM
+from enamel_lib.simulate.law import SUPPORT_UM
+
+LEAST_SIGNAL = 0.5  # of what an indent would feel must be enamel, or else there is no reading
+NAMES = {"default": "dense-grids"}
+
+
+def with_hardness(network: keras.Model, fit: labels.Fit) -> keras.Model:
+    """Join a network of structure and what was fitted to labels.
+
+    The first outputs, `log_hardness` and `log_level` `(N, R, C, 1)`, are what local and wide structure tell of log H.
+    """
+    heads = [layers.Conv2D(1, 1, name=name) for name in ("log_hardness", "log_level")]
+    read = [head(structure) for head, structure in zip(heads, network.outputs, strict=True)]
+    model = keras.Model(network.input, [*read, *network.outputs])
+    for head, weights in zip(heads, np.split(fit.weights, [len(LOCAL)]), strict=True):
+        head.kernel.assign(weights.reshape(1, 1, -1, 1))
+    heads[0].bias.assign([fit.intercept])
+    return model
+
+
+def load(name: str | os.PathLike = "default") -> keras.Model:
+    """Load trained weights: `dense-grids` (the default), `dense-paper`, or the path of a `.keras` file.
+
+    Raises ModelError if the file is missing, is not the one its card describes, or is no dense indenter.
+    """
+    model = find(name)
+    if model is None:
+        raise ModelError(f"{name} holds no dense indenter; train one with `enamel train-dense`")
+    return model
+
+
+def find(name: str | os.PathLike) -> keras.Model | None:
+    """Load as `load` does, but give None if the file holds another network."""
+    name = NAMES.get(str(name), str(name))
+    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    if not path.is_file():
+        raise ModelError(
+            f"no model {path}; train one with `enamel train-dense`, or name one of those in {paths.MODELS}"
+        )
+    model = models.load(path)
+    return model if model.output_names[0] == "log_hardness" else None
+
+
+def hardness_map(
+    model: keras.Model, rgb: np.ndarray, *, pixel_size_um: float = PIXEL_UM, signal: np.ndarray | None = None
+) -> HardnessMap:
+    """Map the hardness of a picture, GPa: what an indent would find in every cell of 0.24 um.
+
+    Arguments are as of `reading.read`. NaN where less than half of what an indent feels shows enamel.
+    """
+    found = reading.read(model, rgb, pixel_size_um=pixel_size_um, signal=signal)
+    seen = labels.felt(found["signal"], SUPPORT_UM)
+    level = labels.around(found["log_level"][..., 0])
+    hardness = np.exp(labels.felt(found["log_hardness"][..., 0], SUPPORT_UM) + level)
+    hardness[seen < LEAST_SIGNAL] = np.nan
+    step = CELL_UM / pixel_size_um
+    rows, cols = (
+        side / 2 + (np.arange(count) - (count - 1) / 2) * step
+        for side, count in zip(rgb.shape[:2], hardness.shape, strict=True)
+    )
+    return HardnessMap(hardness, rows, cols, rgb.shape[:2], step, step)

@@ -1,0 +1,49 @@
+"""Learning of the dense indenter: its network sees simulated structure, then hardness is fitted to sets of labels."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from enamel_lib import models, paths
+from enamel_lib.dense import indenter, labels, sources, training, worth
+from enamel_lib.dense.structure import LOCAL, WIDE
+
+WORTH = "dense-labels.csv"  # what each kind of label is worth, beside the models
+
+
+def train(
+    recipe: str | Path | dict[str, Any] = "cpu",
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    anew: bool = False,
+    progress: training.Progress = lambda done, total: None,
+) -> dict[str, dict[str, Any]]:
+    """Train the network, fit hardness to each set of `sources.LABELS`, save `dense-NAME.keras` with its card.
+
+    What each kind of label is worth goes beside them. Arguments are as of `training.train_structure`; `out` is
+    `build/training/dense` if None. Gives the cards by name.
+    """
+    out = paths.BUILD / "training" / "dense" if out is None else out
+    run = {"seed": seed, "out": out, "resume": resume, "anew": anew}
+    network, facts = training.train_structure(recipe, **run, progress=progress)
+    known = {source.__name__: sources.gather(network, source(seed)) for source in sources.LABELS["grids"]}
+    table = worth.worth_of_labels(network, known, seed=seed)
+    with paths.atomic(out / WORTH) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4f")
+    cards = {}
+    for name, parts in sources.LABELS.items():
+        used = {source.__name__: known[source.__name__] for source in parts}
+        found = labels.fit(labels.Labels.joined([*used.values()]), labels.PRIOR_SD)
+        counts = {source: one.count for source, one in used.items()}
+        card = {"name": f"dense-{name}", "labels": counts, "fit": _plain(found)} | facts
+        cards[name] = models.save(indenter.with_hardness(network, found), out / f"dense-{name}.keras", card)
+    return cards
+
+
+def _plain(fit: labels.Fit) -> dict[str, Any]:
+    """For the card: weights by name, and what the labels leave."""
+    values = asdict(fit)
+    weights = dict(zip((*LOCAL, *WIDE), values.pop("weights").round(4).tolist(), strict=True))
+    return {"weights": weights} | {key: round(value, 4) for key, value in values.items()}
