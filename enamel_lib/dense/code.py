@@ -46,7 +46,9 @@ def encode(rgb: np.ndarray, *, pixel_size_um: float = PIXEL_UM, signal: np.ndarr
     """
     if not PIXEL_SIZES_UM[0] <= pixel_size_um <= PIXEL_SIZES_UM[1]:
         low, high = PIXEL_SIZES_UM
-        raise InputError(f"pixels of {pixel_size_um:g} um: the dense indenter reads pictures of {low} to {high} um")
+        raise InputError(
+            f"pixels of {pixel_size_um:g} um: the dense indenter reads {low} to {high} um; resample the picture"
+        )
     cells = [int(side * pixel_size_um / CELL_UM + 1e-6) for side in rgb.shape[:2]]
     if min(cells) < 1:
         raise InputError(f"a picture of {rgb.shape[:2]} px of {pixel_size_um:g} um is smaller than {CELL_UM} um")
