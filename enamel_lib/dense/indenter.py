@@ -78,4 +78,4 @@ def hardness_map(
         side / 2 + (np.arange(count) - (count - 1) / 2) * step
         for side, count in zip(rgb.shape[:2], hardness.shape, strict=True)
     )
-    return HardnessMap(hardness, rows, cols, rgb.shape[:2], step, step)
+    return HardnessMap(hardness, rows, cols, rgb.shape[:2], step, window=0)

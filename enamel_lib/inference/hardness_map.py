@@ -33,7 +33,8 @@ class HardnessMap:
 
     `rows` `(R,)` and `cols` `(C,)` are the centres, in pixels of the mapped picture (a window from pixel 0 to 199 has
     its centre at 100, as in the authors' map), `image_shape` its height and width; `stride` is the step between windows
-    (the mean one where places are given) and `window` their side, px. Hardness is NaN where there is no signal.
+    (the mean one where places are given) and `window` their side, px, 0 of a map that no windows read.
+    Hardness is NaN where there is no signal.
     """
 
     hardness: np.ndarray

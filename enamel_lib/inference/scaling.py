@@ -45,10 +45,7 @@ def to_scale(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
     A stated pixel size goes before that in the file. Where there is neither, the picture keeps its size, and is told
     what its rods say. Raises InputError if no PIC map has such pixels, or no window fits in what comes out.
     """
-    notes, found, learned_um = list(picture.notes), picture.pixel_size_um, pic.PIXEL_UM
-    size = found if pixel_size_um is None else check_pixel_size(pixel_size_um)
-    if size and found and abs(found / size - 1) > 0.02:
-        notes.append(f"the file states {found:.4g} um per pixel, but {size:.4g} um was given, and is used")
+    (size, notes), learned_um = _size_and_notes(picture, pixel_size_um), pic.PIXEL_UM
     if size is None:
         assumed = f", so {learned_um} um is assumed" if scale is None else ""
         notes.append(f"no pixel size is stated{assumed}; {_how_to_find_it(picture)}; give --pixel-size")
@@ -81,16 +78,22 @@ def as_it_is(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
 
     As `to_scale` it prefers what is stated; where nothing is, `scale` enlarges the picture to what was learned.
     """
-    found, notes = picture.pixel_size_um, list(picture.notes)
-    size = found if pixel_size_um is None else check_pixel_size(pixel_size_um)
-    if size and found and abs(found / size - 1) > 0.02:
-        notes.append(f"the file states {found:.4g} um per pixel, but {size:.4g} um was given, and is used")
+    size, notes = _size_and_notes(picture, pixel_size_um)
     if size is None:
         size = pic.PIXEL_UM * (scale or 1.0)
         notes.append(
             f"no pixel size is stated, so {size:.3g} um is assumed; {_how_to_find_it(picture)}; give --pixel-size"
         )
     return Scaled(picture.rgb, picture.signal, 1.0, size, tuple(notes))
+
+
+def _size_and_notes(picture: Picture, pixel_size_um: float | None) -> tuple[float | None, list[str]]:
+    """Size of a picture's pixels, as stated or else as its file has it, um, and what to tell of the picture."""
+    found, notes = picture.pixel_size_um, list(picture.notes)
+    size = found if pixel_size_um is None else check_pixel_size(pixel_size_um)
+    if size and found and abs(found / size - 1) > 0.02:
+        notes.append(f"the file states {found:.4g} um per pixel, but {size:.4g} um was given, and is used")
+    return size, notes
 
 
 def _how_to_find_it(picture: Picture) -> str:

@@ -85,7 +85,7 @@ def _draw_windows(ax, maps: Mapping[str, HardnessMap], corner: tuple[float, floa
     """Outline each size of window in the upper right corner, with the letters of the maps that were read with it."""
     letters: dict[float, list[str]] = {}
     for name, one in zip("BCDEFGH", maps.values(), strict=False):
-        if one.window > one.stride or one.hardness.size == 1:  # cells of a dense map are too small to be seen
+        if one.window:
             letters.setdefault(one.window, []).append(name)
     for side, names in letters.items():
         place = (corner[0] - side - 6, corner[1] + 6)
