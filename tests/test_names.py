@@ -14,7 +14,7 @@ pic.decode pic.encode pic.misorientation pic.to_director pic.to_sample_frame
 reference.published_map reference.real_map
 optimizers.Lookahead optimizers.Ranger optimizers.RectifiedAdam
 inference.HardnessMap inference.make_predictor inference.raster
-simulate.section
+simulate.mosaic simulate.section
 dataset.leakage_audit dataset.split dataset.united_table
 indenter.build_indenter indenter.load_indenter
 explain.maximize_filters explain.saliency

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "fitting",
         "classic",
         "law",
+        "mosaics",
         "rods",
         "sensitivity",
         "simulator",
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "two_sample",
     ],
     submod_attrs={
+        "mosaics": ["mosaic"],
         "simulator": ["WORLDS", "Section", "local_misorientation", "section", "sections"],
         "texture": ["Texture", "preset", "presets"],
         "tiles": ["write_tiles"],

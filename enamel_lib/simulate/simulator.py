@@ -8,7 +8,7 @@ one map has in common, and what depth does to it, is said in `texture`.
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -22,7 +22,7 @@ from enamel_lib.errors import check_choice
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import classic, law
 from enamel_lib.simulate import texture as textures
-from enamel_lib.simulate.fields import smooth
+from enamel_lib.simulate.fields import Drawn
 from enamel_lib.simulate.rods import Place, Rods, rod_frame
 from enamel_lib.simulate.texture import Texture
 
@@ -130,8 +130,9 @@ def section(
         rgb = classic.render(director, pixel, rng)
     else:
         drawn = textures.resolve(texture, depth, rng)
-        director, region = _crystals(x, y, pixel, drawn, rng)
-        rgb = _render(director, pixel, rng)
+        fields = Drawn((rows, cols), pixel, rng)
+        director, region = crystals(x, y, drawn, fields, lambda *places: Rods(*places, drawn, rng))
+        rgb = render(director, pixel, fields)
     misorientation = local_misorientation(director, pixel)
     cos_psi = pic.to_sample_frame(director)[..., 2]
     felt_depth = 0.5 if world == "visible" else depth_map
@@ -146,7 +147,7 @@ def section(
         )
         region = region[shrink // 2 :: shrink, shrink // 2 :: shrink]
     if texture != classic.NAME:
-        rgb = _exposed(rgb, drawn.exposure)
+        rgb = exposed(rgb, drawn.exposure)
     if world == "null":
         hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, texture=texture).hardness
     return Section(rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, drawn)
@@ -180,23 +181,31 @@ def sections(
             yield coming.popleft().result()
 
 
-def _crystals(x: np.ndarray, y: np.ndarray, pixel: float, texture: Texture, rng) -> tuple[np.ndarray, np.ndarray]:
-    """True directors `(H, W, 3)` in the polarization frame, and regions `(H, W)`."""
+def crystals(
+    x: np.ndarray,
+    y: np.ndarray,
+    texture: Texture,
+    fields: Drawn,
+    rods_at: Callable[[np.ndarray, np.ndarray], Rods],
+) -> tuple[np.ndarray, np.ndarray]:
+    """True directors `(H, W, 3)` in the polarization frame, and regions `(H, W)`, of places `(H, 1)` and `(1, W)`, um.
+
+    `rods_at` gives the rods that stand at places along and across their rows.
+    """
     t, azimuth, shape = texture, radians(texture.azimuth), (x.shape[0], y.shape[1])
     course = np.float32(t.warp) * (
-        smooth(shape, pixel, (12.0, 12.0), 2, rng) * np.float32(0.8)
-        + smooth(shape, pixel, (30.0, 30.0), 2, rng) * np.float32(1.5)
+        fields.smooth((12.0, 12.0), 2) * np.float32(0.8) + fields.smooth((30.0, 30.0), 2) * np.float32(1.5)
     )
-    course += np.float32(t.ragged) * smooth(shape, pixel, (0.5, 0.5), 2, rng)
+    course += np.float32(t.ragged) * fields.smooth((0.5, 0.5), 2)
     along = x * np.float32(cos(azimuth)) + y * np.float32(sin(azimuth)) + course[0]
     across = y * np.float32(cos(azimuth)) - x * np.float32(sin(azimuth)) + course[1]
-    rods = Rods(along, across, texture, rng)
+    rods = rods_at(along, across)
 
-    group = np.float32(radians(t.group)) * smooth(shape, pixel, (9.0, 9.0), 2, rng)
+    group = np.float32(radians(t.group)) * fields.smooth((9.0, 9.0), 2)
     stretch = 1 / max(cos(radians(t.tilt)), 0.25)
-    wavering = np.float32(radians(t.waves)) * smooth(shape, pixel, (1.6 * stretch, 0.8), 3, rng, angle=azimuth)
-    rough = np.float32(radians(t.scatter)) * np.exp(0.3 * smooth(shape, pixel, (5.0, 5.0), 1, rng))
-    wavering += rough * smooth(shape, pixel, CRYSTAL_UM, 3, rng, angle=azimuth)
+    wavering = np.float32(radians(t.waves)) * fields.smooth((1.6 * stretch, 0.8), 3, azimuth)
+    rough = np.float32(radians(t.scatter)) * np.exp(0.3 * fields.smooth((5.0, 5.0), 1))
+    wavering += rough * fields.smooth(CRYSTAL_UM, 3, azimuth)
 
     director, region = np.empty((*shape, 3), np.float32), np.empty(shape, np.uint8)
     rows = max(1, STRIP_PX // shape[1])  # strip by strip, so that what a strip needs stays in the cache
@@ -249,19 +258,19 @@ def local_misorientation(director: np.ndarray, pixel: float) -> np.ndarray:
     return ndimage.gaussian_filter(angle, law.MISORIENTATION_MEAN_UM / pixel, truncate=3, mode="nearest")
 
 
-def _render(director: np.ndarray, pixel: float, rng: np.random.Generator) -> np.ndarray:
+def render(director: np.ndarray, pixel: float, fields: Drawn) -> np.ndarray:
     """PIC map: angular noise, few pits and thin cracks in black, point spread of 30 nm, 8 bits.
 
     Numbers: DOMAIN.md A.
     """
-    rgb = pic.encode(director + np.float32(radians(NOISE_DEG)) * rng.standard_normal(director.shape, dtype=np.float32))
-    pits, crack = smooth(director.shape[:2], pixel, (0.4, 0.4), 2, rng)
-    (presence,) = smooth(director.shape[:2], pixel, (6.0, 6.0), 1, rng)
+    rgb = pic.encode(director + np.float32(radians(NOISE_DEG)) * fields.white(3))
+    pits, crack = fields.smooth((0.4, 0.4), 2)
+    (presence,) = fields.smooth((6.0, 6.0), 1)
     rgb[(pits + 0.9 * presence > 4.4) | ((np.abs(crack) < 0.02) & (presence > 2.6))] = 0
     return ndimage.gaussian_filter(rgb, (0.03 / pixel, 0.03 / pixel, 0), truncate=2, mode="nearest")
 
 
-def _exposed(rgb: np.ndarray, gain: float) -> np.ndarray:
+def exposed(rgb: np.ndarray, gain: float) -> np.ndarray:
     """Brighten a picture until its brightest pixels saturate, as in the public map (DOMAIN.md A); hues stay."""
     high = np.maximum(rgb.max(axis=-1), 1)
     factor = np.minimum(np.float32(gain), np.float32(255) / high)
