@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from enamel_lib.inference.base import Predictor
+    from enamel_lib.inference.hardness_map import HardnessMap
     from enamel_lib.inference.scaling import Scaled
 
 Drawing = Annotated[
@@ -116,6 +117,29 @@ def predictor(model: str, engine: str) -> "Predictor":
     from enamel_lib.indenter import network
 
     return inference.make_predictor(network.load_indenter(model), engine=engine)
+
+
+def mapped(
+    path: Path, model: str, *, engine: str, stride: int, scale: str = "auto", **reading
+) -> "tuple[Scaled, HardnessMap, dict[str, str]]":
+    """Map the hardness of a picture; give the picture as read, the map, and how the model did it.
+
+    A dense model reads every 0.24 um of the picture as it is, a window network windows `stride` px apart at the scale
+    that it learned at; `reading` is for `read_picture`.
+    """
+    from enamel_lib import dense
+    from enamel_lib.inference import base, hardness_map
+
+    network = dense.find(model)
+    picture = read_picture(path, scale, resample=network is None, **reading)
+    if network is not None:
+        seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
+        how = {"weights_sha256": base.weights_sha256(network), "engine": "keras", "precision": "float32"}
+        return picture, dense.hardness_map(network, picture.rgb, **seen), how
+    read_by = predictor(model, engine)
+    with steps("mapping") as step:
+        made = hardness_map.raster(picture.rgb, read_by, stride=stride, signal=picture.signal, progress=step)
+    return picture, made, {name: getattr(read_by, name) for name in ("weights_sha256", "engine", "precision")}
 
 
 def progress() -> "Progress":

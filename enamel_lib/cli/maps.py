@@ -101,23 +101,15 @@ def map_(
 
     .csv: one line per reading, at its place in the picture as given.
     """
-    from enamel_lib import dense, plots
-    from enamel_lib.inference import base, hardness_map
+    from enamel_lib import plots
+    from enamel_lib.inference import hardness_map
 
     stem = out.resolve() / f"{image.stem}-hardness"
     console.claim(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force, beside=True)
-    network = dense.find(model)
-    picture = console.read_picture(image, scale, pixel_size=pixel_size, mask=mask, resample=network is None)
     start = time.monotonic()
-    if network is not None:
-        seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
-        made = dense.hardness_map(network, picture.rgb, **seen)
-        how = {"weights_sha256": base.weights_sha256(network), "engine": "keras", "precision": "float32"}
-    else:
-        predictor = console.predictor(model, engine.value)
-        with console.steps("mapping") as step:
-            made = hardness_map.raster(picture.rgb, predictor, stride=stride, signal=picture.signal, progress=step)
-        how = {name: getattr(predictor, name) for name in ("weights_sha256", "engine", "precision")}
+    picture, made, how = console.mapped(
+        image, model, engine=engine.value, stride=stride, scale=scale, pixel_size=pixel_size, mask=mask
+    )
     made.facts()  # refused if there is no reading at all
     about = {
         "image": image.name,

@@ -13,7 +13,6 @@ from enamel_lib.inference.base import Engine
 
 if TYPE_CHECKING:
     from enamel_lib.dataset.own import Indents
-    from enamel_lib.inference.scaling import Scaled
 
 commands = typer.Typer()
 
@@ -36,14 +35,14 @@ def compare(
 ) -> None:
     """Set predicted against measured hardness at each indent: table, figure, r, RMSE and bias, whole and blocked."""
     from enamel_lib import paths, plots
-    from enamel_lib.indenter import own_map
+    from enamel_lib.dataset import comparison, registration
     from enamel_lib.reproduce import report
 
     files = [out / f"{image.stem}-comparison{suffix}" for suffix in (".csv", ".png", ".json")]
     console.claim(*files, force=force, beside=True)
-    picture, measured = _read(image, indents, pixel_size)
-    predictor = console.predictor(model, engine.value)
-    table, scores = own_map.compare(picture.rgb, measured, predictor, scale=picture.scale, signal=picture.signal)
+    measured, size = _read(image, indents, pixel_size)
+    picture, mapped, _ = console.mapped(image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size)
+    table, scores = comparison.compare(mapped, measured, pixel_size_um=size, scale=picture.scale)
     figure = plots.own_map.comparison(table, {"predicted": table["predicted"]}, {"predicted": scores})
     csv, png, about = files
     with paths.atomic(csv) as temporary:
@@ -55,8 +54,7 @@ def compare(
     plain = json.loads(scores.to_json(orient="index", double_precision=4))
     report.write_json(about, content | {"scores": plain})
     typer.echo(scores.round(2).to_string())
-    counts = f"{len(table)} of {len(measured.table)} indents have a whole window with signal"
-    typer.echo(f"{counts}; {csv.name}, {png.name} in {out}")
+    typer.echo(f"{len(table)} of {len(measured.table)} indents have a reading; {csv.name}, {png.name} in {out}")
 
 
 @commands.command()
@@ -76,21 +74,19 @@ def register(
 
     The indents, moved, are written as a table for the other commands.
     """
-    from enamel_lib import inference, paths
+    from enamel_lib import paths
     from enamel_lib.dataset import registration
 
     file = out / f"{indents.stem}-registered.csv"
     console.claim(file, force=force, beside=True)
-    picture, measured = _read(image, indents, pixel_size)
+    measured, size = _read(image, indents, pixel_size)
     if points:
-        found = registration.affine(*registration.read_points(points, picture.pixel_size_um), path=points)
+        found = registration.affine(*registration.read_points(points, size), path=points)
     else:
-        with console.steps("mapping") as step:
-            predictor = console.predictor(model, engine.value)
-            mapped = inference.raster(
-                picture.rgb, predictor, stride=registration.STRIDE, signal=picture.signal, progress=step
-            )
-        found = registration.shift(mapped, measured, scale=picture.scale)
+        picture, mapped, _ = console.mapped(
+            image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size
+        )
+        found = registration.shift(mapped, measured, pixel_size_um=size, scale=picture.scale)
     moved = found(measured).table.rename(columns={"hardness": "hardness_gpa", "sd": "hardness_sd_gpa"})
     with paths.atomic(file) as temporary:
         moved.dropna(axis=1, how="all").to_csv(temporary, index=False, float_format="%.4f")
@@ -108,34 +104,34 @@ def fit(
     model: console.Indenter = "default",
     force: console.Force = False,
 ) -> None:
-    """Fit the dense layer of a network to the indents of one map, judged on strips that were left out."""
-    from enamel_lib.indenter import network, own_map
+    """Fit what a dense model makes of structure to the indents of one map, judged on strips that were left out."""
+    from enamel_lib import dense
 
     if out.suffix != ".keras":
         raise InputError(f"{out}: a network is written as a .keras file; name it {out.with_suffix('.keras').name}")
     console.claim(out, out.with_suffix(".json"), force=force, beside=True)
-    picture, measured = _read(image, indents, pixel_size)
-    fitted = own_map.refit(
-        network.load_indenter(model), picture.rgb, measured, scale=picture.scale, signal=picture.signal
-    )
-    fitted.save(out, image=image.name, table=indents.name, model=model, scale=picture.scale)
+    known = dense.load(model)
+    measured, size = _read(image, indents, pixel_size)
+    picture = console.read_picture(image, pixel_size=size, resample=False)
+    fitted = dense.own_map.fit(known, picture.rgb, measured, pixel_size_um=size, signal=picture.signal)
+    fitted.save(out, image=image.name, table=indents.name, model=model, pixel_size_um=size)
     typer.echo(fitted.scores.round(2).to_string())
     if fitted.doubt:
         typer.echo(f"enamel: {fitted.doubt}", err=True)
     typer.echo(f"{out}: use it with --model {out}")
 
 
-def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Scaled, Indents]":
-    """Read a map at the training scale, and its indents; say what was recognised."""
+def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Indents, float]":
+    """Read the indents of a map, and the size of its pixels, um; say what was recognised."""
+    from enamel_lib import pictures
     from enamel_lib.dataset import own
 
-    picture = console.read_picture(image, pixel_size=pixel_size)
-    if picture.pixel_size_um is None:
+    size = pixel_size or pictures.read_picture(image).pixel_size_um
+    if size is None:
         raise InputError(f"{image}: indents are only found where the size of its pixels is known; give --pixel-size")
-    known = own.read_indents(indents, picture.pixel_size_um, named=image.stem)
-    measured = next(iter(known.values()), None)
+    measured = next(iter(own.read_indents(indents, size, named=image.stem).values()), None)
     if measured is None:
         raise InputError(f"{indents}: no line is of the map {image.stem!r}; name it so in the column 'map'")
     if measured.said:
         typer.echo(measured.said, err=True)
-    return picture, measured
+    return measured, size

@@ -67,11 +67,10 @@ class Indents:
     path: Path
     said: str = ""
 
-    def windows(self, shape: tuple[int, ...], scale: float = 1.0, *, signal: np.ndarray | None = None) -> pd.DataFrame:
-        """The indents around which a whole window lies in a picture `(H, W)` that was enlarged by `scale`.
+    def places(self, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+        """Places `(N, 2)` of the indents in a picture `(H, W)` that was enlarged by `scale`: down and across, px.
 
-        `top` and `left` (int, px of that picture) are added, the corner of the window. Windows with too little
-        `signal`, `(H, W)` bool, are left out. Raises DataError if none is left, or an indent lies outside the picture.
+        The upper left corner of the picture is 0, 0. Raises DataError if an indent lies outside.
         """
         place = (self.table[["row", "col"]].to_numpy() + 0.5) * scale
         outside = ((place < 0) | (place > np.array(shape[:2]))).any(axis=1)
@@ -82,7 +81,15 @@ class Indents:
                 f"{shape[1] / scale:.0f} x {shape[0] / scale:.0f} px; check unit and pixel size, or bring the frames "
                 "together with `enamel register`"
             )
-        corner = np.rint(place - TILE / 2).astype(int)
+        return place
+
+    def windows(self, shape: tuple[int, ...], scale: float = 1.0, *, signal: np.ndarray | None = None) -> pd.DataFrame:
+        """The indents around which a whole window lies in a picture `(H, W)` that was enlarged by `scale`.
+
+        `top` and `left` (int, px of that picture) are added, the corner of the window. Windows with too little
+        `signal`, `(H, W)` bool, are left out. Raises DataError if none is left, or an indent lies outside the picture.
+        """
+        corner = np.rint(self.places(shape, scale) - TILE / 2).astype(int)
         inside = ((corner >= 0) & (corner + TILE <= np.array(shape[:2]))).all(axis=1)
         if not inside.any():
             raise DataError(f"{self.path}: no indent lies {TILE // 2} px or more within the map, as a window needs")

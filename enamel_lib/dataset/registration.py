@@ -15,7 +15,9 @@ from enamel_lib.errors import DataError
 from enamel_lib.inference.hardness_map import HardnessMap
 
 LEAST = 20  # indents, for a shift that says anything
-STRIDE = 20  # px between readings of the map that a shift is found on
+STRIDE = 20  # px between windows of the map that a shift is found on
+STEP_UM = 0.5  # between shifts tried, where a map is read more densely
+APART_UM = 2.5  # half a rod: the nearest place where a map that reads every point may look alike
 KEPT = 2 / 3  # of the indents that must stay on the map at any shift tried
 PAIRS = (
     tables.Column("x_um", "um", ("indent_x_um",), needed=False),
@@ -52,22 +54,24 @@ class Registration:
         return replace(indents, table=table)
 
 
-def shift(mapped: HardnessMap, indents: Indents, *, scale: float = 1.0) -> Registration:
+def shift(mapped: HardnessMap, indents: Indents, *, pixel_size_um: float, scale: float = 1.0) -> Registration:
     """Find the shift at which a hardness map and the indents on it correlate best.
 
-    `mapped` is of the picture enlarged by `scale`. Tried are all shifts, in steps of the map's stride, that keep two
-    thirds of the indents on the map. The facts: `row_px` and `col_px` of the shift; `r` there, `r_unmoved`, and
-    `r_elsewhere`, the best a window or more away; `width_px`, the mean radius of the shifts whose r is within one
-    standard error of the best. The optimum is sharp if that radius is below half a window, and the best elsewhere two
-    standard errors lower. Raises DataError for fewer than 20 indents.
+    `mapped` is of the picture, with pixels of `pixel_size_um`, enlarged by `scale`. Tried are all shifts, in steps of
+    the map's stride but 0.5 um at least, that keep two thirds of the indents on the map. The facts: `row_px` and
+    `col_px` of the shift; `r` there, `r_unmoved`, and `r_elsewhere`, the best a window or more away (half a rod, if no
+    windows read the map); `width_px`, the mean radius of the shifts whose r is within one standard error of the best.
+    The optimum is sharp if that radius is below half of this distance, and the best elsewhere two standard errors
+    lower. Raises DataError for fewer than 20 indents.
     """
     place = (indents.table[["row", "col"]].to_numpy() + 0.5) * scale
     hardness = indents.table["hardness"].to_numpy()
     if len(place) < LEAST:
         raise DataError(f"{indents.path}: {len(place)} indents are too few to find a shift; take {LEAST}, or --points")
     known = RegularGridInterpolator((mapped.rows, mapped.cols), mapped.hardness, bounds_error=False)
-    reach = [int(np.ptp(centres) / mapped.stride) for centres in (mapped.rows, mapped.cols)]
-    moves = [np.arange(-count, count + 1) * mapped.stride for count in reach]
+    step = max(mapped.stride, STEP_UM / pixel_size_um * scale)
+    reach = [int(np.ptp(centres) / step) for centres in (mapped.rows, mapped.cols)]
+    moves = [np.arange(-count, count + 1) * step for count in reach]
     tried = np.stack(np.meshgrid(*moves, indexing="ij"), -1).reshape(-1, 2)
     r = np.array([_correlation(known(place + move), hardness) for move in tried])
     if np.isnan(r).all():
@@ -76,9 +80,10 @@ def shift(mapped: HardnessMap, indents: Indents, *, scale: float = 1.0) -> Regis
         )
     best = np.nanargmax(r)
     error = (1 - r[best] ** 2) / np.sqrt(len(place) - 1)
-    away = np.abs(tried - tried[best]).max(axis=1) >= mapped.window
+    apart = mapped.window or APART_UM / pixel_size_um * scale
+    away = np.abs(tried - tried[best]).max(axis=1) >= apart
     elsewhere = np.nanmax(r[away]) if np.isfinite(r[away]).any() else np.nan
-    near = np.nansum(r >= r[best] - error) * mapped.stride**2
+    near = np.nansum(r >= r[best] - error) * step**2
     facts = {
         "row_px": tried[best, 0] / scale,
         "col_px": tried[best, 1] / scale,
@@ -88,7 +93,7 @@ def shift(mapped: HardnessMap, indents: Indents, *, scale: float = 1.0) -> Regis
         "standard_error": error,
         "width_px": np.sqrt(near / np.pi) / scale,
     }
-    sharp = facts["width_px"] * scale < mapped.window / 2 and not r[best] - elsewhere < 2 * error
+    sharp = facts["width_px"] * scale < apart / 2 and not r[best] - elsewhere < 2 * error
     matrix = np.array([[1, 0, facts["row_px"]], [0, 1, facts["col_px"]]])
     return Registration(matrix, {name: float(value) for name, value in facts.items()}, bool(sharp))
 

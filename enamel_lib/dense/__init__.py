@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "labels",
         "learning",
         "network",
+        "own_map",
         "reading",
         "sources",
         "structure",

@@ -38,6 +38,12 @@ def with_hardness(network: keras.Model, fit: labels.Fit) -> keras.Model:
     return model
 
 
+def weights_of(model: keras.Model) -> np.ndarray:
+    """Give the weights `(13,)` of local and wide structure in log H that a dense indenter was joined with."""
+    heads = [keras.ops.convert_to_numpy(model.get_layer(name).kernel) for name in model.output_names[:2]]
+    return np.concatenate([head.ravel() for head in heads])
+
+
 def load(name: str | os.PathLike = "default") -> keras.Model:
     """Load trained weights: `dense-grids` (the default), `dense-paper`, or the path of a `.keras` file.
 

@@ -135,7 +135,7 @@ def _moments(structure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return flat.mean(axis=0), np.cov(flat, rowvar=False)
 
 
-def fit(labels: Labels, prior_sd: np.ndarray) -> Fit:
+def fit(labels: Labels, prior_sd: np.ndarray, *, prior_mean: np.ndarray | float = 0.0) -> Fit:
     """Fit the weights, and the noise of every source, to all labels at once: the greatest posterior.
 
     Parameters
@@ -143,7 +143,9 @@ def fit(labels: Labels, prior_sd: np.ndarray) -> Fit:
     labels
         At least one source.
     prior_sd
-        `(K,)`: how large a weight may well be.
+        `(K,)`: how far a weight may well be from its prior mean.
+    prior_mean
+        `(K,)`: what the weights are without any label.
     """
     means = [each.mean(axis=0) for each, _ in labels.indents] + [each.mean(axis=0) for each, *_ in labels.areas]
     centre = np.mean(means + [mean for mean, *_ in labels.maps], axis=0)
@@ -154,7 +156,7 @@ def fit(labels: Labels, prior_sd: np.ndarray) -> Fit:
 
     def loss(x: np.ndarray) -> float:
         intercept, scaled, (noise, area_noise, map_sd, area_sd), share = x[0], x[1:-5], np.exp(x[-5:-1]), x[-1]
-        w = scaled * prior_sd
+        w = prior_mean + scaled * prior_sd
         total = 0.5 * scaled @ scaled + 0.5 * np.sum((x[-5:] - start[-5:]) ** 2)
         for seen, hardness in labels.indents:
             total += _shared(np.log(hardness) - intercept - (seen - centre) @ w, noise, map_sd)
@@ -172,7 +174,7 @@ def fit(labels: Labels, prior_sd: np.ndarray) -> Fit:
         return total
 
     found = optimize.minimize(loss, start, method="L-BFGS-B", options={"maxiter": 500, "maxfun": 10**6})
-    w, noises = found.x[1:-5] * prior_sd, np.exp(found.x[-5:-1])
+    w, noises = prior_mean + found.x[1:-5] * prior_sd, np.exp(found.x[-5:-1])
     return Fit(w, float(found.x[0] - centre @ w), *map(float, noises), float(found.x[-1]))
 
 

@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "evaluation",
         "linear_probe",
         "network",
-        "own_map",
         "pretraining",
         "recipe",
         "run",

@@ -49,18 +49,30 @@ class HardnessMap:
 
         Gives `(M, N)` float32, GPa; NaN beyond the outermost centres, and nearer to places without a reading.
         """
-        grid, values, wanted = [self.rows, self.cols], self.hardness, [np.asarray(rows, float), np.asarray(cols, float)]
-        for axis in range(2):
-            if len(grid[axis]) == 1:  # a single line is a plane of no extent, which SciPy does not know
-                grid[axis] = grid[axis][0] + np.array([0, np.finfo(np.float32).eps])
-                values = np.repeat(values, 2, axis)
-        places = tuple(np.meshgrid(*wanted, indexing="ij", sparse=True))
+        grid, values = self._grid()
+        places = tuple(np.meshgrid(np.asarray(rows, float), np.asarray(cols, float), indexing="ij", sparse=True))
         read = np.isfinite(values)
         inside = RegularGridInterpolator(grid, np.where(read, values, 0), bounds_error=False)(places)
         if not read.all():  # what is read spreads half way to what is not
             share = RegularGridInterpolator(grid, read.astype(np.float32), bounds_error=False)(places)
             inside = np.divide(inside, share, out=np.full_like(inside, np.nan), where=share >= 0.5)
         return inside.astype(np.float32)
+
+    def near(self, places: np.ndarray) -> np.ndarray:
+        """Interpolate linearly at places `(N, 2)`, down and across, px: `(N,)` GPa.
+
+        NaN beyond the outermost centres, and next to places without a reading.
+        """
+        return RegularGridInterpolator(*self._grid(), bounds_error=False)(places)
+
+    def _grid(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """Centres along both axes, two or more, and the hardness there."""
+        grid, values = [self.rows, self.cols], self.hardness
+        for axis in range(2):
+            if len(grid[axis]) == 1:  # a single line is a plane of no extent, which SciPy does not know
+                grid[axis] = grid[axis][0] + np.array([0, np.finfo(np.float32).eps])
+                values = np.repeat(values, 2, axis)
+        return grid, values
 
     def full(self) -> np.ndarray:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""

@@ -15,13 +15,13 @@ def comparison(table: pd.DataFrame, predicted: Mapping[str, pd.Series], scores: 
     Parameters
     ----------
     table
-        From `own_map.tiles_at`: `row`, `col` (px) and `hardness` (GPa) of each indent.
+        From `comparison.compare`: `row`, `col` (px) and `hardness` (GPa) of each indent.
     predicted
         GPa, by title.
     scores
-        `own_map.scores`, by title.
+        `comparison.scores`, by title.
     """
-    figure = new_figure(2.7)
+    figure = new_figure(2.4)
     axes = figure.subplots(1, len(predicted) + 1)
     letter(axes)
     low, high = np.nanpercentile(np.concatenate([table["hardness"], *predicted.values()]), (0, 100))
@@ -35,7 +35,9 @@ def comparison(table: pd.DataFrame, predicted: Mapping[str, pd.Series], scores: 
     error = next(iter(predicted.values())) - table["hardness"]
     most = np.nanpercentile(error.abs(), 98)
     drawn = axes[-1].scatter(table["col"], table["row"], c=error, s=9, cmap="RdBu_r", vmin=-most, vmax=most)
-    axes[-1].set(title=f"errors on the map, {next(iter(predicted))}", aspect="equal", xticks=[], yticks=[])
+    axes[-1].set(title=f"errors, {next(iter(predicted))}", aspect="equal", xticks=[], yticks=[])
+    axes[-1].spines[:].set_visible(True)
     axes[-1].invert_yaxis()
-    figure.colorbar(drawn, ax=axes[-1], label="predicted − measured, GPa", orientation="horizontal", extend="both")
+    bar = figure.colorbar(drawn, ax=axes[-1], extend="both", shrink=0.8)
+    bar.set_label("predicted − measured, GPa")
     return figure
