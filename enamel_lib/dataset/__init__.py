@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "augmentation",
         "comparison",
         "curation",
+        "instruments",
         "own",
         "registration",
         "sheets",

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "sanity_checks",
         "style",
         "training",
+        "verdicts",
     ],
     submod_attrs={"style": ["gallery"]},
 )

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "facts",
         "notebooks",
         "report",
+        "verdicts",
     ],
     submod_attrs={
         "facts": ["Facts", "published"],

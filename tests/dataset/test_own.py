@@ -6,8 +6,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from enamel_lib import images
-from enamel_lib.dataset import curation, own, sources
+from enamel_lib import images, pictures, simulate
+from enamel_lib.dataset import curation, instruments, own, sources
 from enamel_lib.errors import DataError
 
 
@@ -129,3 +129,16 @@ def test_nothing_is_cut_where_there_is_no_signal(root):
     assert "places without signal left out" in whole["accurate"].note
     assert set(whole["noisy"].table["map_id"]) == {"b"}
     assert (whole["noisy"].table["col"] == 0).all()
+
+
+def test_files_as_instruments_write_them_are_read_back(tmp_path):
+    section = simulate.section((150, 200), seed=1, depth=0.5, pixel_size_um=0.08)
+    truth = instruments.write(tmp_path, section, count=40, off_um=(1.0, -2.0), seed=2)
+    picture = pictures.read_picture(tmp_path / instruments.MAP)
+    np.testing.assert_array_equal(picture.rgb, section.rgb)
+    assert picture.pixel_size_um == pytest.approx(0.08)
+    table = own.read_indents(tmp_path / instruments.INDENTS, 0.08)[""].table
+    np.testing.assert_allclose(table["row"], truth["row"] + 1 / 0.08, atol=0.01)
+    np.testing.assert_allclose(table["col"], truth["col"] - 2 / 0.08, atol=0.01)
+    np.testing.assert_allclose(table["hardness"], truth["hardness"], atol=0.001)
+    assert 0.05 < (truth["hardness"] - truth["true"]).std() < 0.6
