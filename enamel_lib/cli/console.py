@@ -134,7 +134,7 @@ def mapped(
     picture = read_picture(path, scale, resample=network is None, **reading)
     if network is not None:
         seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
-        how = {"weights_sha256": base.weights_sha256(network), "engine": "keras", "precision": "float32"}
+        how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
         return picture, dense.hardness_map(network, picture.rgb, **seen), how
     read_by = predictor(model, engine)
     with steps("mapping") as step:

@@ -12,15 +12,13 @@ import numpy as np
 from keras import layers
 
 from enamel_lib import models, paths
-from enamel_lib.dense import labels, reading
+from enamel_lib.dense import blocks, labels, reading
 from enamel_lib.dense.code import CELL_UM
 from enamel_lib.dense.structure import LOCAL
 from enamel_lib.errors import ModelError
 from enamel_lib.inference.hardness_map import HardnessMap
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.simulate.law import SUPPORT_UM
 
-LEAST_SIGNAL = 0.5  # of what an indent would feel must be enamel, or else there is no reading
 NAMES = {"default": "dense-grids"}
 
 
@@ -75,10 +73,11 @@ def hardness_map(
     Arguments are as of `reading.read`. NaN where less than half of what an indent feels shows enamel.
     """
     found = reading.read(model, rgb, pixel_size_um=pixel_size_um, signal=signal)
-    seen = labels.felt(found["signal"], SUPPORT_UM)
-    level = labels.around(found["log_level"][..., 0])
-    hardness = np.exp(labels.felt(found["log_hardness"][..., 0], SUPPORT_UM) + level)
-    hardness[seen < LEAST_SIGNAL] = np.nan
+    cells = found["signal"].shape
+    found |= {name: found[name][..., 0] for name in ("log_hardness", "log_level")}
+    hardness = np.empty(cells, np.float32)
+    for block in blocks.blocks(cells):
+        hardness[block.place] = blocks.hardness(found, block, cells)
     step = CELL_UM / pixel_size_um
     rows, cols = (
         side / 2 + (np.arange(count) - (count - 1) / 2) * step

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage, optimize, signal
 
 from enamel_lib.dense.code import CELL_UM
 from enamel_lib.dense.structure import LOCAL, WIDE
@@ -18,6 +18,8 @@ from enamel_lib.simulate.law import SUPPORT_UM
 
 PRIOR_SD = np.array([1.0] * len(LOCAL) + [0.3] * len(WIDE))  # of the weights of log H
 SURROUNDINGS_UM = 30.0  # sd of the mean over what surroundings have in common: about six rods each way
+AROUND_CELLS = round(2 * SURROUNDINGS_UM / CELL_UM)  # how far `around` looks
+FELT_CELLS = round(3 * SUPPORT_UM / CELL_UM)  # how far `felt` looks, for an indent
 KURTOSIS = 1.5  # of the spread of indents, over that of Gaussian ones: their noise has heavy tails
 
 
@@ -114,10 +116,15 @@ def felt(field: np.ndarray, sd_um: float) -> np.ndarray:
 
 def around(field: np.ndarray) -> np.ndarray:
     """Mean of a field `(R, C)` or fields `(R, C, K)` over what surrounds each cell, as far as the map reaches."""
-    sigma = (SURROUNDINGS_UM / CELL_UM,) * 2
-    inside = ndimage.gaussian_filter(np.ones(field.shape[:2], np.float32), sigma, truncate=2, mode="constant")
-    total = ndimage.gaussian_filter(field, (*sigma, 0)[: field.ndim], truncate=2, mode="constant")
-    return total / (inside if field.ndim == 2 else inside[..., None])
+    line = np.exp(-0.5 * (np.arange(-AROUND_CELLS, AROUND_CELLS + 1) * CELL_UM / SURROUNDINGS_UM) ** 2)
+    line = (line / line.sum()).astype(np.float32)
+    total = field
+    for axis in range(2):
+        shape = [-1 if each == axis else 1 for each in range(field.ndim)]
+        inside = signal.fftconvolve(np.ones(field.shape[axis], np.float32), line, "full")[AROUND_CELLS:-AROUND_CELLS]
+        total = signal.fftconvolve(total, line.reshape(shape), "full", axes=axis)
+        total = total.take(range(AROUND_CELLS, total.shape[axis] - AROUND_CELLS), axis) / inside.reshape(shape)
+    return total
 
 
 def _seen(structure: np.ndarray, sd_um: float) -> np.ndarray:

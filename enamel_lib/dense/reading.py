@@ -5,12 +5,14 @@ from functools import lru_cache
 import keras
 import numpy as np
 
-from enamel_lib.dense.code import CELL_PX, FLIPPED, encode
-from enamel_lib.dense.network import MULTIPLE
+from enamel_lib.dense import blocks, code
+from enamel_lib.dense.code import Grid
+from enamel_lib.dense.graph import translate
 from enamel_lib.errors import InputError
+from enamel_lib.inference import base
 from enamel_lib.pic import PIXEL_UM
 
-MOST_PX = 60_000_000  # of the code; about 5 GB
+MOST_PX = 60_000_000  # of the code; about 1 GB
 
 
 def read(
@@ -38,29 +40,28 @@ def read(
     """
     size = rgb.shape[0] * rgb.shape[1] * (pixel_size_um / PIXEL_UM) ** 2
     if size > MOST_PX:
-        raise InputError(f"{size / 1e6:.0f} megapixels at {PIXEL_UM} um; map parts of {MOST_PX / 1e6:.0f} at most")
-    code = encode(rgb, pixel_size_um=pixel_size_um, signal=signal)
-    rows, cols = code.shape[:2]
-    padding = [(0, -side % MULTIPLE) for side in (rows, cols)] + [(0, 0)]
-    cells = rows // CELL_PX, cols // CELL_PX
-    shape = tuple(side + after for side, (_, after) in zip(code.shape, padding, strict=True))
-    network = _of_one_size(model, shape)
-    total = None
-    for down in (1, -1):
-        for across in (1, -1):
-            given = code[::down, ::across] * (FLIPPED if down != across else 1)
-            found = network.predict_on_batch(np.pad(given, padding)[None])
-            found = [each[0, : cells[0], : cells[1]][::down, ::across] for each in found]
-            total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
-    seen = code[..., 0].reshape(cells[0], CELL_PX, cells[1], CELL_PX).mean(axis=(1, 3))
-    return dict(zip(model.output_names, (each / 4 for each in total), strict=True)) | {"signal": seen}
+        raise InputError(
+            f"{size / 1e6:.0f} megapixels at {PIXEL_UM} um, more than {MOST_PX / 1e6:.0f}; save the picture as TIFF or "
+            "OME-Zarr, which `enamel map` reads part by part"
+        )
+    grid, picture = Grid.over(rgb.shape[:2], pixel_size_um), code.reading(rgb, signal)
+    read_block, found = reader(model, grid.cells), {}
+    for block in blocks.blocks(grid.cells):
+        for name, values in read_block(grid, picture, block).items():
+            found.setdefault(name, np.empty((*grid.cells, *values.shape[2:]), np.float32))[block.place] = values
+    return found
+
+
+def reader(model: keras.Model, cells: tuple[int, int]) -> blocks.Reader:
+    """What reads blocks of a map of so many cells."""
+    return _reader(model, base.weights_sha256(model), *(blocks.sides(side) for side in cells))
 
 
 @lru_cache(maxsize=4)
-def _of_one_size(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
-    """The network for codes of one shape, kept; compiled for any, TensorFlow could not enlarge by layers of Keras."""
-    given = keras.Input(shape)
-    return keras.Model(given, model(given))
+def _reader(model: keras.Model, weights: str, rows: tuple[int, int], cols: tuple[int, int]) -> blocks.Reader:
+    """One of these weights and sides, kept."""
+    graphs = translate(model, *zip(rows, cols, strict=True), blocks.STEP_PX)
+    return blocks.Reader(graphs, model.output_names)
 
 
 def structure(model: keras.Model, rgb: np.ndarray, **of) -> np.ndarray:

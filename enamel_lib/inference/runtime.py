@@ -27,6 +27,12 @@ def native_precision() -> str:
     return next((name for name, known in HINTS.items() if known == hint), "float32")
 
 
+def compiled(graph: ov.Model, precision: str = "float32", *, threads: int = 0) -> ov.CompiledModel:
+    """Compile a graph for this processor, to compute in `precision` on so many threads (0: as many as there are)."""
+    hints = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    return _core().compile_model(graph, "CPU", hints | {"INFERENCE_NUM_THREADS": threads} if threads else hints)
+
+
 class Stages:
     """Graphs compiled to be run one after the other; the last computes in `precision`, the others in float32.
 
@@ -34,11 +40,8 @@ class Stages:
     """
 
     def __init__(self, graphs: Sequence[ov.Model], precision: str = "float32") -> None:
-        hints = ["f32"] * (len(graphs) - 1) + [HINTS[precision]]
-        self._compiled = [
-            _core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
-            for graph, hint in zip(graphs, hints, strict=True)
-        ]
+        precisions = ["float32"] * (len(graphs) - 1) + [precision]
+        self._compiled = [compiled(*each) for each in zip(graphs, precisions, strict=True)]
 
     def __call__(self, *inputs: np.ndarray, every: Sequence[np.ndarray] = ()) -> np.ndarray:
         """Run them; give a copy of the last graph's first output."""

@@ -83,7 +83,7 @@ def test_hardness_is_the_exponential_of_what_was_fitted(small, indenter_, rgb):
 
 def test_a_picture_too_large_for_the_memory_is_refused(indenter_, rgb, monkeypatch):
     monkeypatch.setattr(reading, "MOST_PX", 1000)
-    with pytest.raises(InputError, match="map parts"):
+    with pytest.raises(InputError, match="OME-Zarr"):
         indenter.hardness_map(indenter_, rgb)
 
 
