@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "network",
         "own_map",
         "reading",
+        "resolution",
         "sources",
         "structure",
         "training",

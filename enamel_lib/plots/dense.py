@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.special import ndtr
 
-from enamel_lib.plots.style import MARKS, letter, new_figure
+from enamel_lib.plots.style import MARKS, PAPER_GREY, letter, new_figure
 
 COUNTS = {"indents of one map": "indents", "grids": "indents"}  # kinds of labels that grow, and by what
 
@@ -53,4 +54,27 @@ def worth(table: pd.DataFrame) -> Figure:
         right.plot(rows[column], y, mark, label=column)
     right.set(yticks=y, yticklabels=rows["kind"], xlabel="correlation", ylim=(-0.5, len(rows) - 0.5))
     right.legend(loc="best")
+    return figure
+
+
+def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndarray]], support_um: float) -> Figure:
+    """Edge-spread functions of a dense map, `dense.resolution.edge_spread`, and their modulation-transfer functions.
+
+    `transfer` are frequencies and transfer by the kind and values of a boundary, joined by a comma. Grey is a reading
+    that is blurred by nothing but what an indent feels, a Gaussian of `support_um`.
+    """
+    figure = new_figure(2.8)
+    left, right = figure.subplots(1, 2)
+    letter((left, right))
+    for (name, rows), mark in zip(spread.groupby(["kind", "values"], sort=False), MARKS, strict=False):
+        label = ", ".join(name)
+        left.plot(rows["distance"], rows["share"], label=label, marker=mark, markevery=8)
+        right.plot(*transfer[label], marker=mark, markevery=20)
+    distance = np.linspace(-8, 8, 400)
+    left.plot(distance, ndtr(distance / support_um), color=PAPER_GREY, ls="--", label="an indent's own support")
+    frequency = np.linspace(0, 2, 200)
+    right.plot(frequency, np.exp(-2 * (np.pi * support_um * frequency) ** 2), color=PAPER_GREY, ls="--")
+    left.set(xlabel="distance to the boundary, µm", ylabel="share of the step read", xlim=(-6, 6))
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    right.set(xlabel="cycles per µm", ylabel="modulation transfer", xlim=(0, 1.5), ylim=(0, 1.3))
     return figure
