@@ -33,8 +33,8 @@ figures: setup  ## run every notebook (default profile) and write figures/
 	@$(BIN)/enamel reproduce --profile default
 
 test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval, facts
-	@$(PYTEST) $(HALVES)
-	@$(PYTEST) $(HALVES) --dist loadgroup tests/quick_notebooks.py tests/clone_notebooks.py
+	@$(PYTEST) $(HALVES) --durations=15
+	@$(PYTEST) $(HALVES) --durations=15 --dist load tests/quick_notebooks.py tests/clone_notebooks.py
 	@rm -rf build/nbval
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) $(HALVES) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks

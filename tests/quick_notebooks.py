@@ -1,4 +1,7 @@
-"""Every notebook through papermill, small (profile `quick`): `make test` asks for it by name, after the unit tests."""
+"""Notebooks through papermill, small (profile `quick`): `make test` asks for it by name, after the unit tests.
+
+Those that read tiles run small in `clone_notebooks.py`, on data of one's own, and through nbval on simulated data.
+"""
 
 import dataclasses
 import json
@@ -6,25 +9,23 @@ import json
 import pytest
 
 from enamel_lib.reproduce import notebooks
+from tests.clone_notebooks import OWN_DATA
 
-ONE_AFTER_THE_OTHER = {"07-evolution", "08-controls"}  # on one worker: 08 reads the designs that 07 has made
-
-
-def job_of(job):
-    marks = [pytest.mark.xdist_group("designs")] if job.notebook.stem in ONE_AFTER_THE_OTHER else []
-    return pytest.param(job, id=job.notebook.stem, marks=marks)
+DESIGNS = ["07", "08"]  # run below
+HERE = [job for job in notebooks.plan("quick") if job.notebook.stem not in OWN_DATA]
 
 
-@pytest.mark.parametrize("job", [job_of(job) for job in notebooks.plan("quick")])
+@pytest.mark.parametrize(
+    "job", [job for job in HERE if job.notebook.stem[:2] not in DESIGNS], ids=lambda job: job.notebook.stem
+)
 def test_a_small_run_goes_through(job):
     assert notebooks.run(job)["status"] == "done"
 
 
-@pytest.mark.xdist_group("designs")
 def test_the_controls_are_those_of_the_designs_just_made(tmp_path):
     """08 once read the committed designs, whatever 07 had made."""
     targets = [3.8, 4.2]
-    for job, given in zip(notebooks.plan("quick", ["07", "08"]), ({"targets": targets}, {}), strict=True):
+    for job, given in zip(notebooks.plan("quick", DESIGNS), ({"targets": targets}, {}), strict=True):
         parameters = job.parameters | given | {"out": str(tmp_path / "figures")}
         job = dataclasses.replace(job, parameters=parameters, executed=tmp_path / job.notebook.name)
         assert notebooks.run(job)["status"] == "done"
