@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "code",
         "evaluation",
         "indenter",
+        "intervals",
         "labels",
         "learning",
         "network",
