@@ -42,11 +42,14 @@ class Sections:
         """How many sections train; the rest validates."""
         return len(self.pictures) - max(1, round(VALIDATION_SHARE * len(self.pictures)))
 
-    def example(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Code `(512, 512, 6)`, local `(128, 128, 7)` and wide `(128, 128, 6)` structure of one section."""
-        local = self.local[number].astype(np.float32)
+    def example(self, number: int, crop: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Code `(4 R, 4 C, 6)`, local `(R, C, 7)` and wide `(R, C, 6)` structure of a part of a section."""
+        local = self.local[number][crop].astype(np.float32)
         wide = np.broadcast_to(self.wide[number], (*local.shape[:2], len(WIDE)))
-        return encode(self.pictures[number], pixel_size_um=float(self.pixel_size_um[number])), local, wide
+        code = encode(self.pictures[number], pixel_size_um=float(self.pixel_size_um[number]))
+        pixels = code.reshape(self.local.shape[1], CELL_PX, -1, CELL_PX, code.shape[-1])
+        part = pixels[crop[0], :, crop[1]]
+        return part.reshape(CELL_PX * local.shape[0], -1, code.shape[-1]), local, wide
 
 
 def simulate(count: int, *, seed: int = 0, side: int = SIDE_PX, progress=lambda done, total: None) -> Sections:

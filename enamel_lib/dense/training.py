@@ -18,13 +18,15 @@ from pydantic import Field
 
 from enamel_lib import checkpoints, paths, structured
 from enamel_lib.dense import network, structure
-from enamel_lib.dense.code import FLIPPED
+from enamel_lib.dense.code import CELL_PX, FLIPPED
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.models import made_with
 
 RECIPES = Path(__file__).parent / "recipes"
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
-WIDE_WEIGHT = 0.3  # of the loss: what all cells of a section share counts less than what each shows
+LEAST_CROP_PX = 192  # 12 um; half of the batches show parts of their sections, so that small pictures are read as well
+CELLS = network.MULTIPLE // CELL_PX  # sides of crops are multiples of so many cells
+WHOLE = (slice(None), slice(None))
 Count = Annotated[int, Field(gt=0, le=10**8)]
 Progress = Callable[[int, int], None]
 
@@ -115,7 +117,6 @@ class _Run:
         self.model.compile(
             keras.optimizers.Adam(rate, clipnorm=1.0),
             loss=["mse", "mse"],
-            loss_weights=[1.0, WIDE_WEIGHT],
             # TensorFlow compiles convolutions for the processor into code five times slower than its own kernels
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
@@ -131,18 +132,21 @@ class _Run:
         return structure.simulate(self.recipe["sections"], seed=self.seed, side=self.recipe["side_px"])
 
     def batch(self, step: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Codes, and standardised local and wide structure, of one batch, each section flipped at random."""
-        size = self.recipe["batch_size"]
+        """Codes, and standardised local and wide structure, of one batch: sections, cropped and flipped at random."""
+        size, rng = self.recipe["batch_size"], self._rng(step, 2)
         chosen = checkpoints.shuffled(step, size, self.sections.trained, lambda number: self._rng(number, 1))
-        flips = self._rng(step, 2).integers(0, 2, (size, 2))
-        return self._stacked(zip(chosen.tolist(), flips.tolist(), strict=True))
+        whole = self.recipe["side_px"] // CELL_PX
+        least = min(LEAST_CROP_PX // CELL_PX, whole)
+        side = whole if rng.integers(2) else rng.integers(least // CELLS, whole // CELLS + 1) * CELLS
+        corners = rng.integers(0, whole - side + 1, (size, 2))
+        crops = [(slice(top, top + side), slice(left, left + side)) for top, left in corners.tolist()]
+        return self._stacked(zip(chosen.tolist(), crops, rng.integers(0, 2, (size, 2)).tolist(), strict=True))
 
     def _stacked(self, examples) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         codes, local, wide = [], [], []
-        for number, (down, across) in examples:
-            parts = self.sections.example(number)
+        for number, cells, (down, across) in examples:
             steps = np.s_[:: 1 - 2 * down, :: 1 - 2 * across]
-            code, here, around = (part[steps] for part in parts)
+            code, here, around = (part[steps] for part in self.sections.example(number, cells))
             codes.append(code * FLIPPED if down != across else code)
             local.append((here - self.scales[0][0]) / self.scales[0][1])
             wide.append((around - self.scales[1][0]) / self.scales[1][1])
@@ -172,7 +176,7 @@ class _Run:
         squares, batch = [], self.recipe["batch_size"]
         held = range(self.sections.trained, len(self.sections.pictures))
         for start in range(0, len(held), batch):
-            given, wanted = self._stacked((number, (0, 0)) for number in held[start : start + batch])
+            given, wanted = self._stacked((number, WHOLE, (0, 0)) for number in held[start : start + batch])
             found = self.model.predict_on_batch(given)
             squares.append([((a - b) ** 2).mean(axis=(0, 1, 2)) for a, b in zip(found, wanted, strict=True)])
         errors = np.concatenate([np.mean(each, axis=0) for each in zip(*squares, strict=True)])

@@ -119,8 +119,16 @@ def test_sections_are_of_their_seed_and_seen_at_several_scales():
     assert 0.06 < one.pixel_size_um.max() <= 0.31
     assert one.trained == 19
     for number in range(20):
-        code_, local, wide = one.example(number)
+        code_, local, wide = one.example(number, training.WHOLE)
         assert (code_.shape, local.shape, wide.shape) == ((64, 64, 6), (16, 16, 7), (16, 16, 6))
+
+
+def test_a_crop_is_a_part_of_the_section():
+    sections = structure.simulate(2, seed=1, side=128)
+    crop = (slice(8, 24), slice(4, 20))
+    for part, whole in zip(sections.example(0, crop), sections.example(0, training.WHOLE), strict=True):
+        step = part.shape[0] // 16
+        np.testing.assert_array_equal(part, whole[8 * step : 24 * step, 4 * step : 20 * step])
 
 
 TINY = {"sections": 4, "side_px": 64, "images": 12, "batch_size": 2, "checkpoint_every": 2, "name": "tiny"}
