@@ -4,6 +4,7 @@
 of the section have in common. No hardness and no depth is among it, so all that is known of hardness comes from labels.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from enamel_lib import pic
-from enamel_lib.dense.code import CELL_PX, CELL_UM, encode
+from enamel_lib.dense.code import CELL_PX, CELL_UM, PIXEL_SIZES_UM, encode
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law, simulator
 from enamel_lib.simulate.texture import Texture
@@ -58,7 +59,7 @@ def simulate(count: int, *, seed: int = 0, side: int = SIDE_PX, progress=lambda 
     kinds = rng.permutation(count) / count
     sizes = np.full(count, PIXEL_UM)
     coarse = kinds >= 1 - COARSE_SHARE
-    sizes[coarse] = np.exp(rng.uniform(np.log(PIXEL_UM), np.log(0.3), coarse.sum()))
+    sizes[coarse] = np.exp(rng.uniform(np.log(PIXEL_UM), np.log(PIXEL_SIZES_UM[1]), coarse.sum()))
     fine = kinds < FINE_SHARE
     depths = (rng.permutation(count) + rng.uniform(size=count)) / count
     first = FIRST_SEED + count * seed
@@ -68,7 +69,7 @@ def simulate(count: int, *, seed: int = 0, side: int = SIDE_PX, progress=lambda 
         if fine[number]:
             sizes[number] = PIXEL_UM / 2
         elif size != PIXEL_UM:
-            small = round(side * PIXEL_UM / size)
+            small = math.ceil(side * PIXEL_UM / size)  # rounded, pixels might be larger than any that is read
             rgb = np.asarray(Image.fromarray(rgb).resize((small, small), Image.Resampling.BILINEAR))
             sizes[number] = side * PIXEL_UM / small
         pictures.append(rgb)

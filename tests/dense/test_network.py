@@ -116,7 +116,7 @@ def test_sections_are_of_their_seed_and_seen_at_several_scales():
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(one.pixel_size_um, other.pixel_size_um)
     assert one.pixel_size_um.min() == 0.03
-    assert 0.06 < one.pixel_size_um.max() <= 0.31
+    assert 0.06 < one.pixel_size_um.max() <= code.PIXEL_SIZES_UM[1]
     assert one.trained == 19
     for number in range(20):
         code_, local, wide = one.example(number, training.WHOLE)
