@@ -164,7 +164,7 @@ def train_dense(
 
     out = paths.BUILD / "training" / "dense" if out is None else out
     results = [out / f"dense-{name}{suffix}" for name in sources.LABELS for suffix in (".keras", ".json")]
-    results += [out / learning.WORTH]
+    results += [out / learning.WORTH, out / learning.EDGES]
     along = [out / name for name in (training.CHECKPOINT, training.HISTORY)]
     console.claim(*results, checkpoints=along, resume=resume, force=force)
     with console.steps("training") as step:

@@ -4,11 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from enamel_lib import models, paths
-from enamel_lib.dense import indenter, labels, sources, training, worth
+from enamel_lib.dense import indenter, labels, resolution, sources, training, worth
 from enamel_lib.dense.structure import LOCAL, WIDE
 
-WORTH = "dense-labels.csv"  # what each kind of label is worth, beside the models
+WORTH, EDGES = "dense-labels.csv", "dense-edges.csv"  # what each kind of label is worth; how boundaries are read
 
 
 def train(
@@ -22,23 +24,28 @@ def train(
 ) -> dict[str, dict[str, Any]]:
     """Train the network, fit hardness to each set of `sources.LABELS`, save `dense-NAME.keras` with its card.
 
-    What each kind of label is worth goes beside them. Arguments are as of `training.train_structure`; `out` is
-    `build/training/dense` if None. Gives the cards by name.
+    What each kind of label is worth goes beside them, and how boundaries are read. Arguments are as of
+    `training.train_structure`; `out` is `build/training/dense` if None. Gives the cards by name.
     """
     out = paths.BUILD / "training" / "dense" if out is None else out
     run = {"seed": seed, "out": out, "resume": resume, "anew": anew}
     network, facts = training.train_structure(recipe, **run, progress=progress)
     known = {source.__name__: sources.gather(network, source(seed)) for source in sources.LABELS["grids"]}
     table = worth.worth_of_labels(network, known, seed=seed)
-    with paths.atomic(out / WORTH) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
-    cards = {}
+    cards, edges = {}, []
     for name, parts in sources.LABELS.items():
         used = {source.__name__: known[source.__name__] for source in parts}
         found = labels.fit(labels.Labels.joined([*used.values()]), labels.PRIOR_SD)
         counts = {source: one.count for source, one in used.items()}
+        model = indenter.with_hardness(network, found)
+        spread = resolution.edge_spread(model)
+        edges.append(spread.assign(model=f"dense-{name}"))
         card = {"name": f"dense-{name}", "labels": counts, "fit": _plain(found)} | facts
-        cards[name] = models.save(indenter.with_hardness(network, found), out / f"dense-{name}.keras", card)
+        card["resolution"] = resolution.measures(spread).round(3).to_dict("records")
+        cards[name] = models.save(model, out / f"dense-{name}.keras", card)
+    for name, result in {WORTH: table, EDGES: pd.concat(edges)}.items():
+        with paths.atomic(out / name) as temporary:
+            result.to_csv(temporary, index=False, float_format="%.4f")
     return cards
 
 

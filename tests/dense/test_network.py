@@ -162,13 +162,19 @@ def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
     monkeypatch.setattr(network.build, "__defaults__", (SMALL,))
     monkeypatch.setattr(sources, "LABELS", {"paper": (sources.indented, few), "grids": (sources.indented, few)})
     monkeypatch.setattr(worth, "worth_of_labels", lambda network, known, seed: pd.DataFrame({"kind": [*known]}))
+    edge = pd.DataFrame(
+        {"kind": "tilt", "values": "1 to 2°", "contrast": 0.3, "distance": [-1, 0, 1, 2], "share": [0, 0.05, 0.95, 1]}
+    )
+    monkeypatch.setattr(learning.resolution, "edge_spread", lambda model: edge)
     cards = learning.train(TINY, out=tmp_path)
     card = json.loads((tmp_path / "dense-paper.json").read_text())
     assert card["labels"]["indented"] == {"indents": 94, "areas": 0, "maps": 1}
     assert card["labels"]["few"] == {"indents": 0, "areas": 18, "maps": 2}
     assert set(card["fit"]["weights"]) == {*structure.LOCAL, *structure.WIDE}
     assert cards["paper"]["sha256"] == models.sha256(tmp_path / "dense-paper.keras")
+    assert card["resolution"][0]["kind"] == "tilt"
     assert len(pd.read_csv(tmp_path / learning.WORTH)) == 2
+    assert pd.read_csv(tmp_path / learning.EDGES)["model"].unique().tolist() == ["dense-paper", "dense-grids"]
 
 
 def few(seed):
