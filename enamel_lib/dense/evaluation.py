@@ -44,6 +44,22 @@ def compare(read: np.ndarray, true: np.ndarray) -> dict[str, float]:
     }
 
 
+def relative_errors(model: keras.Model, sections: Iterable[Section]) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of log H in every third cell each way, `(N,)`, and the number of the section that each is of, from 0."""
+    return errors_of(
+        (indenter.hardness_map(model, section.rgb).hardness, cells(section.hardness)) for section in sections
+    )
+
+
+def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The same of maps that were read, and their truth."""
+    errors = []
+    for read, true in pairs:
+        left = (np.log(read) - np.log(true))[::3, ::3]
+        errors.append(left[np.isfinite(left)])
+    return np.concatenate(errors), np.repeat(np.arange(len(errors)), [len(each) for each in errors])
+
+
 def summary(table: pd.DataFrame) -> pd.Series:
     """Means over sections, the worst section point by point, and the correlation between sections' means."""
     return pd.Series(

@@ -4,13 +4,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from enamel_lib import models, paths
-from enamel_lib.dense import indenter, labels, resolution, sources, training, worth
+from enamel_lib import models, paths, simulate
+from enamel_lib.dense import (
+    evaluation,
+    indenter,
+    intervals,
+    labels,
+    reading,
+    resolution,
+    sources,
+    structure,
+    training,
+    worth,
+)
 from enamel_lib.dense.structure import LOCAL, WIDE
 
 WORTH, EDGES = "dense-labels.csv", "dense-edges.csv"  # what each kind of label is worth; how boundaries are read
+SURE = {"coverage": 0.9, "sections": 60}  # of the interval, and how many sections it is calibrated by
+SURE_SHAPE, SURE_SEED = (600, 900), 8_000_000  # px, and the first of their seeds
 
 
 def train(
@@ -32,7 +46,7 @@ def train(
     network, facts = training.train_structure(recipe, **run, progress=progress)
     known = {source.__name__: sources.gather(network, source(seed)) for source in sources.LABELS["grids"]}
     table = worth.worth_of_labels(network, known, seed=seed)
-    cards, edges = {}, []
+    cards, edges, unseen = {}, [], _unseen(network)
     for name, parts in sources.LABELS.items():
         used = {source.__name__: known[source.__name__] for source in parts}
         found = labels.fit(labels.Labels.joined([*used.values()]), labels.PRIOR_SD)
@@ -41,12 +55,23 @@ def train(
         spread = resolution.edge_spread(model)
         edges.append(spread.assign(model=f"dense-{name}"))
         card = {"name": f"dense-{name}", "labels": counts, "fit": _plain(found)} | facts
+        errors = evaluation.errors_of((found.hardness(seen), true) for seen, true in unseen)
+        half = intervals.half_width(*errors, coverage=SURE["coverage"])
+        card["interval"] = SURE | {"relative_half_width": round(half, 4)}
         card["resolution"] = resolution.measures(spread).round(3).to_dict("records")
         cards[name] = models.save(model, out / f"dense-{name}.keras", card)
     for name, result in {WORTH: table, EDGES: pd.concat(edges)}.items():
         with paths.atomic(out / name) as temporary:
             result.to_csv(temporary, index=False, float_format="%.4f")
     return cards
+
+
+def _unseen(network) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Structure and true hardness of sections of all depths that nothing has seen before."""
+    count = SURE["sections"]
+    depths = [(number + 0.5) / count for number in range(count)]
+    made = simulate.sections(SURE_SHAPE, range(SURE_SEED, SURE_SEED + count), depths=depths)
+    return [(reading.structure(network, one.rgb), structure.cells(one.hardness)) for one in made]
 
 
 def _plain(fit: labels.Fit) -> dict[str, Any]:

@@ -78,3 +78,22 @@ def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndar
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     right.set(xlabel="cycles per µm", ylabel="modulation transfer", xlim=(0, 1.5), ylim=(0, 1.3))
     return figure
+
+
+def coverage(inside: Mapping[str, pd.Series], wanted: float) -> Figure:
+    """Share of the places of each section whose truth lies within an interval, by the way it was calibrated."""
+    figure = new_figure(2.2)
+    ax = figure.subplots()
+    for (name, shares), mark in zip(inside.items(), MARKS, strict=False):
+        ax.plot(
+            np.arange(1, len(shares) + 1),
+            shares,
+            mark,
+            ls="-",
+            lw=0.7,
+            label=f"{name}: {shares.mean():.2f} in the mean",
+        )
+    ax.axhline(wanted, color="black", lw=0.8, ls=":")
+    ax.set(xlabel="section, from dentin to surface", ylabel="truth within the interval", ylim=(0, 1.02))
+    ax.legend(loc="lower left")
+    return figure

@@ -166,6 +166,8 @@ def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
         {"kind": "tilt", "values": "1 to 2°", "contrast": 0.3, "distance": [-1, 0, 1, 2], "share": [0, 0.05, 0.95, 1]}
     )
     monkeypatch.setattr(learning.resolution, "edge_spread", lambda model: edge)
+    monkeypatch.setattr(learning, "SURE", {"coverage": 0.5, "sections": 2})
+    monkeypatch.setattr(learning, "SURE_SHAPE", (64, 64))
     cards = learning.train(TINY, out=tmp_path)
     card = json.loads((tmp_path / "dense-paper.json").read_text())
     assert card["labels"]["indented"] == {"indents": 94, "areas": 0, "maps": 1}
@@ -173,6 +175,7 @@ def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
     assert set(card["fit"]["weights"]) == {*structure.LOCAL, *structure.WIDE}
     assert cards["paper"]["sha256"] == models.sha256(tmp_path / "dense-paper.keras")
     assert card["resolution"][0]["kind"] == "tilt"
+    assert 0 < card["interval"]["relative_half_width"] < 2
     assert len(pd.read_csv(tmp_path / learning.WORTH)) == 2
     assert pd.read_csv(tmp_path / learning.EDGES)["model"].unique().tolist() == ["dense-paper", "dense-grids"]
 
