@@ -26,31 +26,41 @@ def evolve(
     ] = 0.0,
     generator: console.Drawing = "default",
     engine: Annotated[Engine, typer.Option(help="What draws; tf1 is TensorFlow 1.14, for snapshots.")] = Engine.auto,
-    model: console.Indenter = "default",
+    model: console.Indenter = "indenter-audited",
     seed: console.Seed = 0,
     resume: console.Resume = False,
     force: console.Force = False,
 ) -> None:
-    """Evolve a picture of given hardness; may be killed at any moment and resumed."""
+    """Evolve a picture of given hardness; may be killed at any moment and resumed.
+
+    The judge is the paper's window network; --model dense-grids has the mean of a dense map for it.
+    """
     from enamel_lib.evolve.genetic import check_target
     from enamel_lib.evolve.search import REACHED
 
     check_target(target)
+    from enamel_lib import dense
     from enamel_lib.evolve import designs, judges
     from enamel_lib.generators import loading
+    from enamel_lib.inference import base
 
     results = [out / name for name in (designs.PICTURE, designs.TRACE, designs.FACTS)]
     console.claim(*results, checkpoints=[out / designs.CHECKPOINT], resume=resume, force=force)
-    predictor = console.predictor(model, "auto")
+    network = dense.find(model)
+    if network is None:
+        predictor = console.predictor(model, "auto")
+        judge, weights = judges.evaluator(predictor), predictor.weights_sha256
+    else:
+        judge, weights = judges.dense_evaluator(network), base.weights_sha256(network)
     settings = {"protocol": protocol, "seed": seed}
     with console.steps("evolving") as step:
         facts = designs.design(
             target,
             loading.load_generator(generator, engine=engine),
-            judges.evaluator(predictor),
+            judge,
             out,
             **settings,
-            indenter_sha256=predictor.weights_sha256,
+            indenter_sha256=weights,
             anew=force and not resume,
             generations=generations,
             tolerance=tolerance,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import spatial
 
-from enamel_lib import gradients, images, pic
+from enamel_lib import dense, gradients, images, pic
 from enamel_lib.evolve import genetic, search
 from enamel_lib.evolve.operators import OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
@@ -28,6 +28,17 @@ REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 def evaluator(predictor: Predictor) -> search.Evaluate:
     """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
     return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
+
+
+def dense_evaluator(model: keras.Model) -> search.Evaluate:
+    """Pictures of any size, each 12 um wide, to the mean hardness of the map that a dense indenter reads of each."""
+
+    def evaluate(pictures: np.ndarray) -> np.ndarray:
+        size = TILE * PIXEL_UM / pictures.shape[2]
+        maps = (dense.hardness_map(model, picture, pixel_size_um=size) for picture in pictures)
+        return np.array([np.nanmean(each.hardness) for each in maps])
+
+    return evaluate
 
 
 def law_hardness(pictures: np.ndarray) -> np.ndarray:

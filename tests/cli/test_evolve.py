@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from enamel_lib import dense
 from enamel_lib.cli import console
 from enamel_lib.evolve import judges
 from enamel_lib.generators import loading
@@ -25,6 +26,7 @@ def evolve(enamel, monkeypatch):
         return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
 
     predictor.size, predictor.weights_sha256 = 200, "this one"
+    monkeypatch.setattr(dense, "find", lambda model: None)
     monkeypatch.setattr(console, "predictor", lambda model, engine: predictor)
 
     return lambda *arguments: enamel("evolve", *arguments)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enamel_lib import pic
+from enamel_lib import dense, pic
 from enamel_lib.evolve import genetic, judges
 from enamel_lib.simulate import simulator
 from enamel_lib.simulate.law import direction_factor, misorientation_factor, size_effect
@@ -105,3 +105,14 @@ def test_the_gradient_is_that_of_the_distance_from_the_target():
             step = 0.01 * np.eye(6, dtype=np.float32)[gene]
             difference = (hardness(codes + step) - hardness(codes - step)) / 0.02
             np.testing.assert_allclose(gradient(codes, target)[:, gene], sign * difference, atol=2e-3)
+
+
+def test_a_dense_judge_reads_the_mean_of_each_map_at_the_scale_of_a_tile():
+    tiles = np.stack(
+        [simulator.section((200, 200), seed=seed, depth=depth).rgb for seed, depth in ((1, 0.1), (2, 0.9))]
+    )
+    model = dense.load()
+    expected = [np.nanmean(dense.hardness_map(model, tile).hardness) for tile in tiles]
+    evaluate = judges.dense_evaluator(model)
+    np.testing.assert_allclose(evaluate(tiles), expected, rtol=1e-5)
+    assert evaluate(tiles[:, ::2, ::2]).shape == (2,)
