@@ -63,11 +63,12 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
+    label: Annotated[int | None, typer.Option(min=0, help="Class to draw, if it learned any; the first is 0.")] = None,
     model: console.Drawing = "default",
     seed: console.Seed = 0,
     force: console.Force = False,
 ) -> None:
-    """Draw pictures with a trained generator."""
+    """Draw pictures with a trained generator; of up to four channels, as PNG has no more."""
     import numpy as np
     from PIL import Image
 
@@ -76,13 +77,19 @@ def generate(
     from enamel_lib.generators import BATCH_SIZE, load_generator
 
     generator = load_generator(model)
+    if generator.channels > 4:
+        raise InputError(f"{model} draws {generator.channels} channels, but a PNG has at most 4; use it from Python")
+    if (label is not None and label >= generator.label_dim) or (label is None and generator.label_dim):
+        raise InputError(f"{model} knows {generator.label_dim} classes; give a --label below that, or none if it is 0")
+    labels = None if label is None else np.eye(generator.label_dim)[np.full(count, label)]
     z = np.random.default_rng(seed).standard_normal((count, generator.latent_dim)).astype(np.float32)
     with console.steps("drawing") as step:
         for first in range(0, count, BATCH_SIZE):
-            pictures = generator.generate(z[first : first + BATCH_SIZE], psi=psi)
-            for target, picture in zip(targets[first : first + BATCH_SIZE], pictures, strict=True):
+            batch = slice(first, first + BATCH_SIZE)
+            pictures = generator.generate(z[batch], None if labels is None else labels[batch], psi=psi)
+            for target, picture in zip(targets[batch], pictures, strict=True):
                 with paths.atomic(target) as temporary:
-                    Image.fromarray(picture).save(temporary)
+                    Image.fromarray(picture.squeeze()).save(temporary)
             step(min(first + BATCH_SIZE, count), count)
     typer.echo(f"{count} pictures of {generator.resolution} px in {out}")
 
@@ -101,9 +108,9 @@ def import_generator(
     console.claim(out, out.with_suffix(".json"), force=force, beside=True)
     from enamel_lib.generators import save_generator
     from enamel_lib.models import sha256
-    from enamel_lib.stylegan2 import import_snapshot
+    from enamel_lib.stylegan2 import import_average
 
-    _, _, average = import_snapshot(snapshot)
+    average = import_average(snapshot)
     card = {"imported_from": snapshot.name, "snapshot_sha256": sha256(snapshot)}
     path = save_generator(average, out, card=card)
     typer.echo(f"{average.resolution} px, {average.count_params():,} parameters, in {path}")

@@ -51,6 +51,8 @@ def design(
     settings
         Those of `genetic.evolve`.
     """
+    if generator.channels != 3:
+        raise InputError(f"a generator of {generator.channels} channels draws no colours, from which hardness is read")
     if anew or not (out / CHECKPOINT).exists():
         _check_reach(target, generator, evaluate, tell)
     start = time.monotonic()

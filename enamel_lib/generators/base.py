@@ -14,21 +14,24 @@ class ImageGenerator(ABC):
     """A generator of pictures.
 
     `latent_dim` and `label_dim` are the lengths of z and of the labels (0 without), `layers` the number L of styles,
-    `resolution` the side of an image in px, and `w_avg` `(w,)` float32 the centre of the styles.
+    `resolution` the side of an image in px, `channels` its number C of channels (3 are colours), and `w_avg` `(w,)`
+    float32 the centre of the styles.
     """
 
     latent_dim: int
     label_dim: int
     layers: int
     resolution: int
+    channels: int = 3
     w_avg: np.ndarray
 
-    def generate(self, z: np.ndarray, *, psi: float = 1.0) -> np.ndarray:
-        """Draw images `(N, resolution, resolution, 3)` uint8 of latent codes `(N, latent_dim)`, directions only.
+    def generate(self, z: np.ndarray, labels: np.ndarray | None = None, *, psi: float = 1.0) -> np.ndarray:
+        """Draw images `(N, resolution, resolution, C)` uint8 of latent codes `(N, latent_dim)`, directions only.
 
-        `psi` is the share of the styles' distance from their centre to keep.
+        `labels` are `(N, label_dim)`, if the network has them; `psi` is the share of the styles' distance from their
+        centre to keep.
         """
-        return images.to_uint8(self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z) - self.w_avg)))
+        return images.to_uint8(self.synthesis(self.w_avg + np.float32(psi) * (self.mapping(z, labels) - self.w_avg)))
 
     def mapping(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Map latent codes, and labels if the network has them, to styles `(N, L, w)` float32, before truncation."""
@@ -40,10 +43,10 @@ class ImageGenerator(ABC):
         return np.repeat(self._map(*given)[:, None], self.layers, axis=1)
 
     def synthesis(self, w_plus: np.ndarray) -> np.ndarray:
-        """Draw images `(N, H, W, 3)` float32, about in [-1, 1], of styles `(N, L, w)`."""
+        """Draw images `(N, H, W, C)` float32, about in [-1, 1], of styles `(N, L, w)`."""
         w_plus = _checked(w_plus, "styles", (self.layers, len(self.w_avg)))
         if not len(w_plus):
-            return np.empty((0, self.resolution, self.resolution, 3), np.float32)
+            return np.empty((0, self.resolution, self.resolution, self.channels), np.float32)
         return np.concatenate([self._draw(w_plus[i : i + BATCH_SIZE]) for i in range(0, len(w_plus), BATCH_SIZE)])
 
     @abstractmethod

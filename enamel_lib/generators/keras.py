@@ -11,7 +11,7 @@ from keras import ops
 from enamel_lib import models
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.generators.base import ImageGenerator
-from enamel_lib.stylegan2 import Generator, import_snapshot
+from enamel_lib.stylegan2 import Generator, import_average
 
 
 class NetworkGenerator(ImageGenerator):
@@ -28,6 +28,7 @@ class NetworkGenerator(ImageGenerator):
         self.network = network = source if isinstance(source, Generator) else load_network(source)
         self.latent_dim, self.label_dim = network.latent_dim, network.options["labels"]
         self.layers, self.resolution = network.num_layers, network.resolution
+        self.channels = network.options["channels"]
         self.w_avg = np.array(ops.convert_to_numpy(network.w_avg.value))
 
 
@@ -66,7 +67,7 @@ def load_network(path: str | os.PathLike) -> Generator:
     """
     path = Path(path)
     if path.suffix == ".pkl":
-        return import_snapshot(path)[2]
+        return import_average(path)
     if not path.is_file():
         raise ModelError(f"no generator {path}; train one with `enamel train-generator`, or import a snapshot")
     network = models.load(path)

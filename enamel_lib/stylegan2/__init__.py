@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "discriminator": ["Discriminator", "build_discriminator"],
         "generator": ["Generator", "build_generator"],
-        "nvidia.snapshot": ["import_snapshot"],
+        "nvidia.snapshot": ["import_average", "import_snapshot"],
     },
 )

@@ -14,6 +14,7 @@ from enamel_lib.errors import InputError
 from enamel_lib.stylegan2 import layers
 
 RESAMPLE_FILTER = (1, 3, 3, 1)  # taps
+MOST_TAPS = 32
 MAPPING_RATE = 0.01  # learning rate of the mapping network relative to the others
 
 
@@ -24,6 +25,9 @@ class Network(keras.Model):
         resolution = options["resolution"]
         if resolution < 8 or resolution & (resolution - 1):
             raise InputError(f"resolution {resolution} is no power of two from 8")
+        taps = np.asarray(options["resample_filter"], np.float64)
+        if not 2 <= len(taps) <= MOST_TAPS or not np.isfinite(taps).all() or not taps.sum():
+            raise InputError(f"a filter has 2 to {MOST_TAPS} finite taps whose sum is not 0")
         super().__init__(dtype=dtype, autocast=False)
         self.resolution = resolution
         self.options = options | {"resample_filter": tuple(options["resample_filter"])}
@@ -52,8 +56,13 @@ class Generator(Network):
         Side of the images, px: a power of two, 8 or more (else an `InputError`).
     fmap_base, fmap_max
         A layer at `r` px has `min(2 * fmap_base / r, fmap_max)` channels.
+    channels
+        Of the images; 3 are colours.
     latent_dim, style_dim, labels
         Lengths of z, of w and of the one-hot labels; without labels 0.
+    embedding
+        To how many numbers the labels are mapped, and then normalized, as in the ADA branch (Karras et al. 2020, arXiv
+        2006.06676); if 0 they become as many as z has, and are normalized with it.
     mapping_layers, mapping_dim
         Layers between z and w, and their width (that of w if None).
     resample_filter
@@ -77,9 +86,11 @@ class Generator(Network):
         *,
         fmap_base: int = 16384,
         fmap_max: int = 512,
+        channels: int = 3,
         latent_dim: int = 512,
         style_dim: int = 512,
         labels: int = 0,
+        embedding: int = 0,
         mapping_layers: int = 8,
         mapping_dim: int | None = None,
         resample_filter: Sequence[float] = RESAMPLE_FILTER,
@@ -92,9 +103,11 @@ class Generator(Network):
             resolution=resolution,
             fmap_base=fmap_base,
             fmap_max=fmap_max,
+            channels=channels,
             latent_dim=latent_dim,
             style_dim=style_dim,
             labels=labels,
+            embedding=embedding,
             mapping_layers=mapping_layers,
             mapping_dim=mapping_dim,
             resample_filter=resample_filter,
@@ -103,10 +116,13 @@ class Generator(Network):
         rng = np.random.default_rng(seed)
         shared = {"rng": rng, "dtype": self.dtype_policy}
 
-        widths = [(2 if labels else 1) * latent_dim] + [mapping_dim] * (mapping_layers - 1) + [style_dim]
+        embedded = embedding or (latent_dim if labels else 0)
+        widths = [latent_dim + embedded] + [mapping_dim] * (mapping_layers - 1) + [style_dim]
         self.dense = [layers.Dense(*pair, multiplier=MAPPING_RATE, **shared) for pair in itertools.pairwise(widths)]
-        self.label_weight = None
-        if labels:
+        self.label_weight, self.embed = None, None
+        if embedding:
+            self.embed = layers.Dense(labels, embedding, activate=False, **shared)
+        elif labels:
             self.label_weight = self._normal((labels, latent_dim), rng, "label_weight")
         self.w_avg = self.add_weight(shape=(style_dim,), initializer="zeros", name="w_avg", autocast=False)
         self.w_avg.trainable = False  # only now, because files number the weights in the order that Keras met them
@@ -114,13 +130,13 @@ class Generator(Network):
         before = self._channels(4)
         self.constant = self._normal((1, 4, 4, before), rng, "constant")
         self.convs = [layers.StyledConv(before, before, style_dim, 4, **shared)]
-        self.to_rgb = [layers.ToRGB(before, style_dim, **shared)]
+        self.to_rgb = [layers.ToRGB(before, channels, style_dim, **shared)]
         side = 4
         while (side := 2 * side) <= resolution:
             after = self._channels(side)
             self.convs.append(layers.StyledConv(before, after, style_dim, side, taps=resample_filter, **shared))
             self.convs.append(layers.StyledConv(after, after, style_dim, side, **shared))
-            self.to_rgb.append(layers.ToRGB(after, style_dim, **shared))
+            self.to_rgb.append(layers.ToRGB(after, channels, style_dim, **shared))
             before = after
         self.built = True
 
@@ -130,7 +146,7 @@ class Generator(Network):
     def call(
         self, z: Any, labels: Any = None, psi: float | None = None, cutoff: int | None = None
     ) -> keras.KerasTensor:
-        """Make images `(N, resolution, resolution, 3)` of z `(N, latent_dim)`, with the stored noise.
+        """Make images `(N, resolution, resolution, channels)` of z `(N, latent_dim)`, with the stored noise.
 
         Only the direction of z matters; labels are `(N, labels)`, where the network has them; see `styles` for the
         rest.
@@ -140,14 +156,16 @@ class Generator(Network):
     def mapping(self, z: Any, labels: Any = None) -> keras.KerasTensor:
         """Map `(N, latent_dim)`, and labels `(N, labels)` if it has them, to w `(N, style_dim)`."""
         x = ops.convert_to_tensor(z, self.variable_dtype)
-        if (labels is None) != (self.label_weight is None):
+        if (labels is None) != (not self.options["labels"]):
             raise InputError(
                 f"the generator has {self.options['labels']} labels; give labels if and only if it has any"
             )
-        if labels is not None:
+        if self.label_weight is not None:
             embedded = ops.matmul(ops.convert_to_tensor(labels, self.variable_dtype), self.label_weight)
             x = ops.concatenate([x, embedded], axis=1)
         x = layers.normalized(x)
+        if self.embed is not None:
+            x = ops.concatenate([x, layers.normalized(self.embed(labels))], axis=1)
         for layer in self.dense:
             x = layer(x)
         return x
@@ -165,7 +183,7 @@ class Generator(Network):
         return self.w_avg + share * (w_plus - self.w_avg)
 
     def synthesis(self, w_plus: Any, noise: Any = None) -> keras.KerasTensor:
-        """Draw images `(N, resolution, resolution, 3)`, about in [-1, 1], of w_plus `(N, num_layers, style_dim)`.
+        """Draw images `(N, resolution, resolution, channels)`, about in [-1, 1], of w+ `(N, num_layers, style_dim)`.
 
         `noise` are `num_layers - 1` arrays `(N or 1, side, side, 1)`, as `random_noise` draws; the stored noise if
         None.

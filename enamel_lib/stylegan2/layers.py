@@ -153,13 +153,13 @@ class StyledConv(_Modulated):
 
 
 class ToRGB(_Modulated):
-    """Modulated 1x1 convolution to colours, neither demodulated nor activated."""
+    """Modulated 1x1 convolution to colours, or other `channels` of a picture, neither demodulated nor activated."""
 
-    def __init__(self, inputs: int, style_dim: int, **made: Any) -> None:
-        super().__init__(inputs, 3, 1, style_dim, **made)
+    def __init__(self, inputs: int, channels: int, style_dim: int, **made: Any) -> None:
+        super().__init__(inputs, channels, 1, style_dim, **made)
 
     def call(self, x: keras.KerasTensor, w: keras.KerasTensor) -> keras.KerasTensor:
-        """From `(N, H, W, inputs)` and `(N, style_dim)` to `(N, H, W, 3)`."""
+        """From `(N, H, W, inputs)` and `(N, style_dim)` to `(N, H, W, channels)`."""
         kernel = self._lower(self.weight[0, 0] * self._scale)
         rgb = ops.matmul(x * self._lower(self.style(w))[:, None, None, :], kernel)
         return ops.cast(rgb, self.variable_dtype) + self.bias

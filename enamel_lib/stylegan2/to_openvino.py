@@ -16,11 +16,14 @@ def mapping_graph(generator: Generator) -> ov.Model:
     """From z `(N, latent_dim)`, and labels `(N, labels)` if it has them, to w `(N, style_dim)`."""
     inputs = [op.parameter([-1, generator.latent_dim], np.float32)]
     x = inputs[0]
-    if generator.label_weight is not None:
+    if generator.options["labels"]:
         inputs.append(op.parameter([-1, generator.options["labels"]], np.float32))
+    if generator.label_weight is not None:
         x = op.concat([x, _product(inputs[1], _array(generator.label_weight))], 1)
-    power = op.reduce_mean(op.multiply(x, x), np.array([1]), True)
-    x = op.multiply(x, _rsqrt(power))
+    x = _normalized(x)
+    if (embed := generator.embed) is not None:
+        weight = _array(embed.weight) / np.float32(math.sqrt(embed.weight.shape[0]))
+        x = op.concat([x, _normalized(op.add(_product(inputs[1], weight), _constant(_array(embed.bias))))], 1)
     for dense in generator.dense:
         weight = _array(dense.weight) * np.float32(layers.GAIN * MAPPING_RATE / math.sqrt(dense.weight.shape[0]))
         x = _leaky(
@@ -29,12 +32,16 @@ def mapping_graph(generator: Generator) -> ov.Model:
     return ov.Model([x], inputs)
 
 
+def _normalized(x: ov.Node) -> ov.Node:
+    return op.multiply(x, _rsqrt(op.reduce_mean(op.multiply(x, x), np.array([1]), True)))
+
+
 def synthesis_graphs(generator: Generator, count: int, *, exact: int | None = None) -> list[ov.Model]:
     """Translate the synthesis with the stored noise for `count` images per call.
 
     Gives one or two graphs, to be run one after the other, from w_plus `(count, num_layers, style_dim)` to images
-    `(count, resolution, resolution, 3)`. If `exact` is given, what works up to this side, px, and all styles get a
-    graph of their own, so that the rest can have another precision.
+    `(count, resolution, resolution, channels)`. If `exact` is given, what works up to this side, px, and all styles get
+    a graph of their own, so that the rest can have another precision.
     """
     w_plus = op.parameter([count, generator.num_layers, generator.options["style_dim"]], np.float32)
     styles = op.split(w_plus, op.constant(1), generator.num_layers).outputs()
@@ -101,7 +108,7 @@ def _to_rgb(layer: layers.ToRGB, x: ov.Node, factors: list[ov.Node]) -> ov.Node:
 
 
 def _double(rgb: ov.Node, taps: layers.Taps) -> ov.Node:
-    kernel = 4 * layers.outer_filter(taps) * np.eye(3, dtype=np.float32)[:, :, None, None]
+    kernel = 4 * layers.outer_filter(taps) * np.eye(rgb.shape[1], dtype=np.float32)[:, :, None, None]
     count = len(taps)
     first = count - 2 - (count - 1) // 2  # as in `layers.double`
     side = 2 * rgb.shape[2]

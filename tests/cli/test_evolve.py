@@ -18,7 +18,7 @@ from tests.evolve.test_genetic import LATENT, generate
 @pytest.fixture
 def evolve(enamel, monkeypatch):
     """Run `enamel evolve` with a generator and an indenter that need no networks."""
-    drawing = SimpleNamespace(generate=generate, latent_dim=LATENT, w_avg=np.zeros(LATENT))
+    drawing = SimpleNamespace(generate=generate, latent_dim=LATENT, channels=3, w_avg=np.zeros(LATENT))
     monkeypatch.setattr(loading, "load_generator", lambda name, engine: drawing)
 
     def predictor(tiles):

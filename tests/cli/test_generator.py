@@ -7,6 +7,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from enamel_lib.generators import save_generator
+from enamel_lib.stylegan2 import build_generator
+
 RECIPE = {
     "network": {"fmap_base": 32, "fmap_max": 8, "latent_dim": 8, "style_dim": 8, "mapping_layers": 2},
     "batch_size": 4,
@@ -55,6 +58,23 @@ def test_wrong_training_is_refused_before_it_begins(enamel, folder):
         code, _, complaint = enamel("train-generator", "--out", folder / "run", *arguments)
         assert code == 2
         assert message in complaint
+
+
+def test_grey_pictures_of_a_class(enamel, tmp_path):
+    sizes = RECIPE["network"] | {"labels": 2, "embedding": 3}
+    save_generator(build_generator(8, **sizes, channels=1), tmp_path / "grey.keras", card={})
+    drawing = ("generate", "--model", tmp_path / "grey.keras", "--count", 1, "--out", tmp_path / "drawn")
+    for wrong in ((), ("--label", 2)):
+        code, _, complaint = enamel(*drawing, *wrong)
+        assert code == 2
+        assert "2 classes" in complaint
+    assert enamel(*drawing, "--label", 1)[0] == 0
+    assert Image.open(tmp_path / "drawn" / "generated_00000.png").mode == "L"
+    code, _, complaint = enamel(
+        "evolve", "--generator", tmp_path / "grey.keras", "--target", 4, "--out", tmp_path / "evolved"
+    )
+    assert code == 2
+    assert "no colours" in complaint
 
 
 def test_a_snapshot_is_taken_over_once(enamel, tmp_path):

@@ -97,14 +97,19 @@ def test_truncation(network, behind_engine):
     assert np.abs(half - np.clip(wanted * 127.5 + 128, 0, 255)).max() < 1.01
 
 
-def test_labels(behind_engine):
-    network = build(labels=3)
+@pytest.mark.parametrize("embedding", [0, 5])
+def test_labels_and_other_channels(behind_engine, embedding):
+    network = build(labels=3, embedding=embedding, channels=1)
     generator = behind_engine(network)
     z, labels = normal(2, 12), np.eye(3)[[2, 0]]
     wanted = ops.convert_to_numpy(network.mapping(z, labels))
     np.testing.assert_allclose(generator.mapping(z, labels)[:, 0], wanted, atol=1e-6)
     with pytest.raises(InputError, match="3 labels"):
         generator.generate(z)
+    w_plus = generator.mapping(z, labels)
+    np.testing.assert_allclose(generator.synthesis(w_plus), ops.convert_to_numpy(network(z, labels)), atol=1e-5)
+    assert generator.generate(z, labels).shape == (2, 16, 16, 1)
+    assert generator.generate(z[:0], labels[:0]).shape == (0, 16, 16, 1)
 
 
 @pytest.mark.parametrize("taps", [(1, 2, 3, 4), (1, 2, 4), (1, 1), (1, 4, 6, 4, 2)])

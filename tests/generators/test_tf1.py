@@ -89,6 +89,15 @@ class TestReference:
             np.testing.assert_array_equal(ours.operators, theirs.operators)
             np.testing.assert_allclose(ours.hardness, theirs.hardness, atol=1e-4)
 
+    def test_labels_and_one_channel(self):
+        """As Keras computes them, in either branch."""
+        z, labels = np.random.default_rng(0).standard_normal((2, 2)), np.eye(3)[[2, 0]]
+        for embedding in (0, 4):
+            network = tiny_network(labels=3, embedding=embedding, channels=1)
+            with client.Tf1Generator(network) as generator:
+                drawn = generator.synthesis(generator.mapping(z, labels))
+            np.testing.assert_allclose(drawn, np.asarray(network(z, labels)), rtol=0, atol=1e-5)
+
     def test_a_damaged_snapshot_is_refused(self, tmp_path):
         (tmp_path / "cut.pkl").write_bytes((FIXTURES / "tiny64.pkl").read_bytes()[:5000])
         with pytest.raises(ModelError, match=r"cut.pkl is damaged"):
@@ -101,9 +110,9 @@ class TestReference:
         assert (generator.mapping(expected["z"]) == before).all()
 
 
-def tiny_network():
+def tiny_network(**options):
     sizes = {"fmap_base": 8, "fmap_max": 2, "latent_dim": 2, "style_dim": 5, "mapping_layers": 1}
-    return stylegan2.build_generator(8, **sizes)
+    return stylegan2.build_generator(8, **sizes | options)
 
 
 @pytest.fixture

@@ -28,9 +28,11 @@ class Generator:
 
     def __init__(self, tf, variables):
         self.tf, self.variables = tf, variables
-        label_weight = variables.get("mapping/LabelConcat/weight")
         inputs = variables["mapping/Dense0/weight"].shape[0]
-        self.label_dim, self.latent_dim = (0, inputs) if label_weight is None else label_weight.shape
+        self.label_dim, self.latent_dim = variables.get("mapping/LabelConcat/weight", np.empty((0, inputs))).shape
+        if "mapping/LabelEmbed/weight" in variables:
+            self.label_dim, embedding = variables["mapping/LabelEmbed/weight"].shape
+            self.latent_dim = inputs - embedding
         self.sizes = [4]
         while "synthesis/{0}x{0}/Conv1/weight".format(2 * self.sizes[-1]) in variables:
             self.sizes.append(2 * self.sizes[-1])
@@ -52,15 +54,22 @@ class Generator:
 
     def _mapping(self):
         tf, x, layer = self.tf, self.z, 0
-        if self.label_dim:
+        if "mapping/LabelConcat/weight" in self.variables:
             x = tf.concat([x, tf.matmul(self.labels, self.variables["mapping/LabelConcat/weight"])], axis=1)
-        x *= tf.math.rsqrt(tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)
+        x = self._normalized(x)
+        if "mapping/LabelEmbed/weight" in self.variables:
+            weight, bias = (self.variables["mapping/LabelEmbed/" + n] for n in ("weight", "bias"))
+            embedded = tf.matmul(self.labels, weight * np.float32(1 / np.sqrt(len(weight)))) + bias
+            x = tf.concat([x, self._normalized(embedded)], axis=1)
         while f"mapping/Dense{layer}/weight" in self.variables:
             weight, bias = (self.variables[f"mapping/Dense{layer}/{n}"] for n in ("weight", "bias"))
             weight = weight * np.float32(0.01 / np.sqrt(len(weight)))  # the mapping learns at a hundredth of the rate
             x = tf.nn.leaky_relu(tf.matmul(x, weight) + bias * np.float32(0.01), 0.2) * ROOT2
             layer += 1
         return x
+
+    def _normalized(self, x):
+        return x * self.tf.math.rsqrt(self.tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)
 
     def _synthesis(self):
         tf, v = self.tf, self.variables

@@ -2,124 +2,86 @@
 
 import math
 import os
-import pickle
-from collections.abc import Iterator
+import re
+import reprlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from enamel_lib.errors import ModelError
+from enamel_lib.errors import InputError, ModelError
 from enamel_lib.stylegan2.discriminator import Discriminator
-from enamel_lib.stylegan2.generator import RESAMPLE_FILTER, Generator
-from enamel_lib.stylegan2.nvidia import torch_snapshot
+from enamel_lib.stylegan2.generator import MAPPING_RATE, RESAMPLE_FILTER, Generator
+from enamel_lib.stylegan2.nvidia import arrays, pickles, torch_snapshot
 
-NUMBER_TYPES = ("f2", "f4", "f8", "i4", "i8")  # that a file may hold
 FORMAT_VERSIONS = (4, 5)  # StyleGAN2, and its branch ADA
 MAX_SIDE = 1024  # px; a small file must not ask for a large network
 # Arguments that do not change what a finished network computes, or that the shapes of its weights tell anyway.
 # fmt: off
 IGNORED_ARGUMENTS = {
     "num_channels", "resolution", "label_size", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "latent_size",
-    "dlatent_size", "mapping_fmaps", "mapping_layers", "dlatent_broadcast", "dlatent_avg_beta", "style_mixing_prob",
-    "truncation_psi", "truncation_cutoff", "randomize_noise", "dtype", "fused_modconv", "num_fp16_res", "conv_clamp",
-    "freeze_layers", "resample_kernel", "mbstd_group_size",  # the last two do, and are heeded
+    "dlatent_size", "mapping_fmaps", "label_fmaps", "mapping_layers", "dlatent_broadcast", "dlatent_avg_beta",
+    "style_mixing_prob", "truncation_psi", "truncation_cutoff", "randomize_noise", "dtype", "fused_modconv",
+    "num_fp16_res", "conv_clamp", "freeze_layers",
+    "resample_kernel", "mbstd_group_size",  # these two do, and are heeded
 }
 # fmt: on
 # Arguments of which only one value is known here; that of the architecture depends on the network.
-KNOWN_VALUES = {"mapping_lrmul": 0.01, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu"}
+KNOWN_VALUES = {"mapping_lrmul": MAPPING_RATE, "mapping_nonlinearity": "lrelu", "nonlinearity": "lrelu"}
 KNOWN_VALUES |= {"mbstd_num_features": 1, "normalize_latents": True, "use_noise": True}
 
 
-def import_snapshot(path: str | os.PathLike) -> tuple[Generator, Discriminator, Generator]:
+def import_snapshot(path: str | os.PathLike) -> tuple[Generator | None, Discriminator | None, Generator]:
     """Convert `network-snapshot-*.pkl` of StyleGAN2, or of its ADA branch for TensorFlow or PyTorch.
 
-    Gives generator, discriminator, and the generator's moving average, which makes the better images. Nothing in the
-    file is executed: of the names it may ask for, all stand for inert substitutes, and every other is refused. A
-    `ModelError` tells that the file is missing, damaged, no such snapshot, asks for another name or holds another
-    architecture.
+    Gives generator, discriminator, and the generator's moving average, which makes the better images; the first two are
+    None where the file holds the last only. Nothing in the file is executed: of the names it may ask for, all stand for
+    inert substitutes, and every other is refused. A `ModelError` tells that the file is missing, damaged, no such
+    snapshot, asks for another name or holds another architecture.
     """
     path = Path(path)
-    saved = _load(path)
+    return tuple(map(_converted, [path] * 3, _networks(path), (_generator, _discriminator, _generator)))
+
+
+def import_average(path: str | os.PathLike) -> Generator:
+    """Convert only the moving average of a snapshot; see `import_snapshot`."""
+    path = Path(path)
+    return _converted(path, _networks(path)[2], _generator)
+
+
+def _networks(path: Path) -> tuple[Any, Any, Any]:
+    """Read G, D and Gs (in PyTorch's G_ema), the first two None where the file has the last only."""
+    saved = pickles.load(path, _known_names)
     if isinstance(saved, dict):
         saved = tuple(saved.get(name) for name in ("G", "D", "G_ema"))
-    if not (isinstance(saved, tuple) and len(saved) == 3 and all(map(_is_network, saved))):
+    elif _is_network(saved):
+        saved = None, None, saved
+    sound = isinstance(saved, tuple) and len(saved) == 3 and _is_network(saved[2])
+    if not sound or not all(part is None or _is_network(part) for part in saved):
         raise ModelError(
-            f"{path} is no StyleGAN2 snapshot: it does not hold three networks, G, D and Gs (in PyTorch's G_ema)"
+            f"{path} is no StyleGAN2 snapshot: it does not hold G, D and Gs (in PyTorch's G_ema), or only the last"
         )
-    made = []
-    for network, convert in zip(saved, (_generator, _discriminator, _generator), strict=True):
-        try:
-            made.append(convert(network))
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from None
-        except Exception as error:  # whatever the converter stumbles over in a file that holds anything else
-            raise ModelError(f"{path} is no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
-    return tuple(made)
+    return saved
 
 
-class _Numbers:
-    """Stands in for `numpy.dtype`: a type of numbers, and its byte order."""
-
-    __slots__ = ("dtype",)
-
-    def __init__(self, code: str, *_: Any) -> None:
-        if code not in NUMBER_TYPES:
-            raise ValueError(f"arrays of {code!r}, not of numbers")
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state: tuple) -> None:
-        self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class _Array:
-    """Stands in for an array that its state fills."""
-
-    __slots__ = ("value",)
-
-    def __setstate__(self, state: tuple) -> None:
-        _, shape, numbers, fortran, content = state
-        order = "F" if fortran else "C"
-        self.value = np.frombuffer(content, numbers.dtype).reshape(shape, order=order).astype(np.float32)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows a dozen names. What they stand for is made anew for each file, so that a file cannot change it for good."""
-
-    def __init__(self, file: Any) -> None:
-        super().__init__(file)
-
-        def scalar(numbers: _Numbers, content: bytes) -> np.ndarray:
-            return np.frombuffer(content, numbers.dtype).reshape(()).astype(np.float32)
-
-        self._known = {
-            ("dnnlib.tflib.network", "Network"): type("Network", (), {}),
-            ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
-            ("numpy.core.multiarray", "scalar"): scalar,
-            ("numpy", "ndarray"): None,  # only handed to _reconstruct
-            ("numpy", "dtype"): lambda *arguments: _Numbers(*arguments),
-        } | torch_snapshot.known_names()
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._known:
-            raise torch_snapshot.Refused(f"{module}.{name}")
-        return self._known[module, name]
-
-    def persistent_load(self, key: Any) -> Any:
-        raise pickle.UnpicklingError(f"object {key!r} is kept elsewhere")
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise ModelError(f"no snapshot {path}")
+def _converted(path: Path, network: Any, convert: Callable) -> Generator | Discriminator | None:
+    if network is None:
+        return None
     try:
-        with path.open("rb") as file:
-            return _Unpickler(file).load()
-    except torch_snapshot.Refused as refused:
-        raise ModelError(f"{path} asks for {refused}, which no StyleGAN2 snapshot needs: refused") from None
-    except Exception as error:  # a damaged pickle can raise anything
-        raise ModelError(f"{path} is damaged, or no StyleGAN2 snapshot ({type(error).__name__}: {error})") from None
+        return convert(network)
+    except (ModelError, InputError) as error:
+        raise ModelError(f"{path}: {error}") from None
+    except Exception as error:  # whatever the converter stumbles over in a file that holds anything else
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise ModelError(f"{path} is no StyleGAN2 snapshot ({reason})") from None
+
+
+def _known_names(allowance: pickles.Allowance) -> dict[pickles.Name, Any]:
+    """Give what names in a snapshot stand for, made anew for each file, so that a file cannot change it for good."""
+    network = {("dnnlib.tflib.network", "Network"): type("Network", (), {})}
+    return network | arrays.known_names(allowance) | torch_snapshot.known_names(allowance)
 
 
 def _is_network(part: Any) -> bool:
@@ -128,20 +90,22 @@ def _is_network(part: Any) -> bool:
 
 def _generator(network: Any) -> Generator:
     values, arguments = _contents(network, "skip")
-    labels, label_name = 0, "mapping/LabelConcat/weight"
-    if "mapping/LabelEmbed/weight" in values:
-        raise ModelError("generators of the ADA branch with labels cannot be imported")
-    if label_name in values:
-        labels = len(values[label_name])
+    labels, embedding = _labels(values)
     depth = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in values)
     first, last = (values[f"mapping/Dense{index}/weight"].shape for index in (0, depth - 1))
     sides = _sides(values, "synthesis/{0}x{0}/ToRGB/weight", 4)
+    colours = {side: values[f"synthesis/{side}x{side}/ToRGB/weight"].shape for side in sides}
+    widths = {side: shape[2] for side, shape in colours.items()}
+    most = max(*widths.values(), last[1])
+    _must_hold(values, 9 * max(widths.values()) ** 2, last[1] * most, depth * first[1] ** 2)
     generator = Generator(
         resolution=max(sides),
-        **_widths({side: values[f"synthesis/{side}x{side}/ToRGB/weight"].shape[2] for side in sides}),
-        latent_dim=first[0] // (2 if labels else 1),
+        **_widths(widths),
+        channels=colours[4][3],
+        latent_dim=first[0] - embedding if embedding else first[0] // (2 if labels else 1),
         style_dim=last[1],
         labels=labels,
+        embedding=embedding,
         mapping_layers=depth,
         mapping_dim=first[1],
         resample_filter=_taps(arguments),
@@ -152,16 +116,26 @@ def _generator(network: Any) -> Generator:
 
 def _discriminator(network: Any) -> Discriminator:
     values, arguments = _contents(network, "resnet")
-    if any("Label" in name or "apping" in name for name in values):
-        raise ModelError("discriminators of the ADA branch with labels cannot be imported")
+    # TensorFlow's code has no part for what maps the labels
+    values = {re.sub("^(LabelEmbed|Mapping(?=[0-9]))", _mapped, name): value for name, value in values.items()}
+    labels, embedding = _labels(values)
     sides = _sides(values, "{0}x{0}/Skip/weight", 8)
     widths = {4: values["4x4/Conv/weight"].shape[3]}
     widths |= {side: values[f"{side}x{side}/Skip/weight"].shape[2] for side in sides}
-    outputs = values["Output/weight"].shape[1]
+    first, outputs = f"{max(sides)}x{max(sides)}/FromRGB/weight", values["Output/weight"].shape[1]
+    if first not in values:
+        raise ModelError(f"variable {first} is missing")
+    depth = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in values)
+    if depth and "mapping_lrmul" not in arguments:
+        raise ModelError("the rate at which the discriminator's mapping of labels learned is not supported")
+    _must_hold(values, 9 * max(widths.values()) ** 2, depth * embedding**2)
     discriminator = Discriminator(
         resolution=max(sides),
         **_widths(widths),
-        labels=outputs if arguments.get("label_size", 0) else 0,
+        channels=values[first].shape[2],
+        labels=labels or (outputs if arguments.get("label_size", 0) else 0),
+        embedding=embedding,
+        mapping_layers=depth,
         group=int(arguments.get("mbstd_group_size", 4)),
         resample_filter=_taps(arguments),
     )
@@ -169,16 +143,33 @@ def _discriminator(network: Any) -> Discriminator:
     return discriminator
 
 
+def _mapped(found: re.Match) -> str:
+    return "mapping/" + found[1].replace("Mapping", "Dense")
+
+
+def _labels(values: dict[str, np.ndarray]) -> tuple[int, int]:
+    """Give the number of labels, and to how many numbers they are embedded, in the ADA branch."""
+    if "mapping/LabelEmbed/weight" in values:
+        return values["mapping/LabelEmbed/weight"].shape
+    return len(values.get("mapping/LabelConcat/weight", ())), 0
+
+
+def _must_hold(values: dict[str, np.ndarray], *layers: int) -> None:
+    """Refuse empty variables, and layers of more numbers than the file has, before memory is taken for them."""
+    if not all(value.size for value in values.values()) or max(layers) > sum(value.size for value in values.values()):
+        raise ModelError("its variables name larger layers than it holds")
+
+
 def _contents(network: Any, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give values by name, those of the parts under the part's name, and the arguments, all of them known."""
     if isinstance(network, torch_snapshot.Module):
         return torch_snapshot.contents(network, architecture)
     if network.version not in FORMAT_VERSIONS:
-        raise ModelError(f"version {network.version} of the format is unknown")
+        raise ModelError(f"version {reprlib.repr(network.version)} of the format is unknown")
     arguments, known = dict(network.static_kwargs), KNOWN_VALUES | {"architecture": architecture}
     for name, value in arguments.items():
         if name not in IGNORED_ARGUMENTS and not (name in known and value == known[name]):
-            raise ModelError(f"argument {name}={value!r} is not supported")
+            raise ModelError(f"argument {name}={reprlib.repr(value)} is not supported")
     values = {}
     for name, value in network.variables:
         values[name] = np.asarray(getattr(value, "value", value), np.float32)
@@ -207,8 +198,8 @@ def _widths(channels: dict[int, int]) -> dict[str, int]:
 def _taps(arguments: dict[str, Any]) -> tuple[float, ...]:
     taps = arguments.get("resample_kernel", RESAMPLE_FILTER)
     values = np.asarray(getattr(taps, "value", taps), np.float64)
-    if values.ndim != 1 or len(values) < 2 or not values.sum():
-        raise ModelError(f"argument resample_kernel={taps!r} is no list of two or more taps")
+    if values.ndim != 1:
+        raise ModelError(f"argument resample_kernel={reprlib.repr(taps)} is no list of taps")
     return tuple(values.tolist())
 
 
@@ -239,6 +230,8 @@ def generator_names(generator: Generator) -> Names:
     yield "dlatent_avg", generator.w_avg
     if generator.label_weight is not None:
         yield "mapping/LabelConcat/weight", generator.label_weight
+    if generator.embed is not None:
+        yield from _named("mapping/LabelEmbed", generator.embed, "weight", "bias")
     for index, dense in enumerate(generator.dense):
         yield from _named(f"mapping/Dense{index}", dense, "weight", "bias")
     yield "synthesis/4x4/Const/const", generator.constant
@@ -254,6 +247,10 @@ def generator_names(generator: Generator) -> Names:
 
 def _discriminator_names(discriminator: Discriminator) -> Names:
     side = discriminator.resolution
+    if discriminator.embed is not None:
+        yield from _named("mapping/LabelEmbed", discriminator.embed, "weight", "bias")
+    for index, dense in enumerate(discriminator.mapping):
+        yield from _named(f"mapping/Dense{index}", dense, "weight", "bias")
     yield from _named(f"{side}x{side}/FromRGB", discriminator.from_rgb, "weight", "bias")
     for conv, down, skip in discriminator.blocks:
         yield from _named(f"{side}x{side}/Conv0", conv, "weight", "bias")

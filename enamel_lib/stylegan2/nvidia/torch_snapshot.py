@@ -6,23 +6,26 @@ a few settings. PyTorch is not needed: a tensor is a stretch of a storage, and a
 
 import io
 import math
-import pickle
 import re
+import reprlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from enamel_lib.errors import ModelError
+from enamel_lib.stylegan2.generator import MAPPING_RATE, MOST_TAPS
+from enamel_lib.stylegan2.nvidia import pickles
 
 STORAGES = {"HalfStorage": "f2", "FloatStorage": "f4", "DoubleStorage": "f8", "IntStorage": "i4", "LongStorage": "i8"}
 HEADER = (0x1950A86A20F9469CFC6C, 1001)  # with which a storage's file begins
 # Settings that change what a network computes, and their only value known here; no part has all of them.
 KNOWN_VALUES = {"activation": "lrelu", "use_noise": True, "num_channels": 1}  # the last of the minibatch deviation
-PARTS_WITHOUT_ACTIVATION = ("affine", "skip", "out")
+PARTS_WITHOUT_ACTIVATION = ("affine", "skip", "out", "embed")
 # What tensors are called in TensorFlow's code: first layers, then what is in them.
 TENSOR_NAMES = {
     r"^mapping\.w_avg$": "dlatent_avg",
+    r"^mapping\.embed": "mapping/LabelEmbed",
     r"^mapping\.fc(\d+)": r"mapping/Dense\1",
     r"^synthesis\.b4\.const$": "synthesis/4x4/Const/const",
     r"^synthesis\.b4\.conv1": "synthesis/4x4/Conv",
@@ -41,14 +44,8 @@ TENSOR_NAMES = {
 }
 
 
-class Refused(Exception):
-    """A file asked for a name outside the closed list."""
-
-
 class Module:
     """Stands in for a module: what it holds, by name."""
-
-    __slots__ = ("content",)
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
@@ -66,10 +63,12 @@ class Module:
         return {name: tensor for name, tensor in own.items() if tensor is not None}
 
 
-def known_names() -> dict[tuple[str, str], Callable]:
+def known_names(allowance: pickles.Allowance) -> dict[pickles.Name, Callable]:
     """Give what the names in such a file stand for: inert, and made anew for each file."""
 
     def module(meta: dict[str, Any]) -> Module:
+        if not isinstance(meta.get("state"), dict):
+            raise ValueError("a network without its state: it was not saved by NVIDIA's persistence")
         return Module(meta["state"])
 
     def parameter(data: np.ndarray, *_: Any) -> np.ndarray:
@@ -78,7 +77,7 @@ def known_names() -> dict[tuple[str, str], Callable]:
     return {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): module,
         ("torch._utils", "_rebuild_parameter"): parameter,
-        ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: _tensor(*arguments),
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: _tensor(allowance, *arguments),
         ("torch.storage", "_load_from_bytes"): lambda content: _storage(content),
         ("collections", "OrderedDict"): type("OrderedDict", (dict,), {}),
         ("dnnlib.util", "EasyDict"): type("EasyDict", (dict,), {}),
@@ -86,33 +85,28 @@ def known_names() -> dict[tuple[str, str], Callable]:
     }
 
 
-def _tensor(storage: np.ndarray, offset: int, size: tuple, stride: tuple, *_: Any) -> np.ndarray:
+def _tensor(
+    allowance: pickles.Allowance, storage: np.ndarray, offset: int, size: tuple, stride: tuple, *_: Any
+) -> np.ndarray:
     """Cut a tensor out of a storage, as float32; one that reaches beyond it is refused."""
     size, stride = tuple(map(int, size)), tuple(map(int, stride))
+    if not isinstance(storage, np.ndarray) or storage.ndim != 1:
+        raise ValueError("a tensor of something else than a storage")
     last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
     if min((offset, *size, *stride)) < 0 or math.prod(size) > len(storage) or last >= len(storage):
         raise ValueError(f"a tensor of {size} reaches beyond its storage")
+    allowance.take(math.prod(size))
     bytes_apart = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], size, bytes_apart).astype(np.float32)
 
 
-class _Storage(pickle.Unpickler):
-    """Reads the parts of a storage's file: numbers and strings, and where it says so, the type of the storage."""
-
-    def find_class(self, module: str, name: str) -> str:
-        if module != "torch" or name not in STORAGES:
-            raise Refused(f"{module}.{name}")
-        return STORAGES[name]
-
-    def persistent_load(self, key: tuple) -> tuple[str, int]:
-        _, numbers, _, _, count, _ = key
-        return numbers, count
-
-
 def _storage(content: bytes) -> np.ndarray:
     """Read the file of one storage: header, types of the machine, what it is, its key, length and numbers."""
+    known = {("torch", name): numbers for name, numbers in STORAGES.items()}
     file = io.BytesIO(content)
-    *header, machine, (numbers, count), _ = (_Storage(file).load() for _ in range(5))
+    *header, machine, (_, numbers, _, _, count, _), _ = (
+        pickles.read(file, known, persistent=lambda key: key) for _ in range(5)
+    )
     if tuple(header) != HEADER or not machine["little_endian"]:
         raise ValueError("a storage of another format")
     return np.frombuffer(content, np.dtype(numbers).newbyteorder("<"), count, file.tell() + 8)
@@ -121,11 +115,15 @@ def _storage(content: bytes) -> np.ndarray:
 def contents(network: Module, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give values and arguments as a TensorFlow snapshot names and lays them out.
 
-    Labels, settings and filters that are not supported are a `ModelError`.
+    Settings and filters that are not supported are a `ModelError`.
     """
     values, arguments = {}, {}
     for path, module in network.named():
+        if path == "synthesis.input":
+            raise ModelError("this is a network of StyleGAN3; only those of StyleGAN2 are read")
         _check(path, module.content, architecture)
+        if path.startswith("mapping.fc"):
+            arguments["mapping_lrmul"] = MAPPING_RATE
         if path.endswith("mbstd"):
             arguments["mbstd_group_size"] = module.content["group_size"]
         for own, tensor in module.tensors().items():
@@ -138,20 +136,22 @@ def contents(network: Module, architecture: str) -> tuple[dict[str, np.ndarray],
 
 
 def _check(path: str, content: dict[str, Any], architecture: str) -> None:
-    if content.get("c_dim"):
-        raise ModelError("networks of the ADA branch with labels cannot be imported")
     wanted = KNOWN_VALUES | {"architecture": architecture}
     if path.rpartition(".")[2] in PARTS_WITHOUT_ACTIVATION:
         wanted["activation"] = "linear"
+    if path == "mapping.embed":
+        wanted["bias_gain"] = 1
     if path.startswith("mapping.fc"):
-        wanted["bias_gain"] = 0.01  # the multiplier of the learning rate
+        wanted["bias_gain"] = MAPPING_RATE  # the multiplier of the learning rate
     for key, value in wanted.items():
         if content.get(key, value) != value:
-            raise ModelError(f"{path or 'the network'}: {key}={content[key]!r} is not supported")
+            raise ModelError(f"{path or 'the network'}: {key}={reprlib.repr(content[key])} is not supported")
 
 
 def _taps(path: str, kernel: np.ndarray, before: list[float] | None) -> list[float]:
     """Give the taps of a filter, which along both axes and in all layers must be the same."""
+    if kernel.ndim != 2 or len(set(kernel.shape)) > 1 or len(kernel) > MOST_TAPS:
+        raise ModelError(f"the filter of {path} is not supported")
     taps = kernel.sum(axis=0)
     if not np.allclose(np.outer(taps, taps), kernel) or (before and not np.allclose(taps, before)):
         raise ModelError(f"the filter of {path} is not supported")
