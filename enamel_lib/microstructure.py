@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from enamel_lib import pic
 
@@ -47,6 +47,26 @@ def lag_misorientation(director: np.ndarray, lags: tuple[int, ...] = LAGS_PX) ->
             for lag in lags
         ]
     )
+
+
+def grains(director: np.ndarray, *, degrees: float = 3.0) -> np.ndarray:
+    """Number the grains of a map, `(H, W)` int from 0: pixels side by side that are turned by less than some degrees.
+
+    Parameters
+    ----------
+    director
+        `(H, W, 3)`.
+    degrees
+        From one pixel to the next; within a grain, directors may drift by more.
+    """
+    number = np.arange(director[..., 0].size).reshape(director.shape[:2])
+    joined = []
+    for ahead, behind in ((np.s_[1:, :], np.s_[:-1, :]), (np.s_[:, 1:], np.s_[:, :-1])):
+        same = pic.misorientation(director[ahead], director[behind]) < degrees
+        joined.append(np.stack([number[ahead][same], number[behind][same]]))
+    one, other = np.concatenate(joined, axis=1)
+    links = sparse.coo_array((np.ones(len(one), bool), (one, other)), shape=(number.size, number.size))
+    return sparse.csgraph.connected_components(links, directed=False)[1].reshape(number.shape)
 
 
 def hue_histogram(rgb: np.ndarray, bins: int = HUE_BINS) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enamel_lib import paths, reference
+from enamel_lib import paths, pic, reference
 from enamel_lib.errors import InputError
 
 NAME = reference.REAL_MAP
@@ -124,3 +124,30 @@ def test_what_is_registered_is_pinned_and_told():
 def test_the_shared_original():
     assert reference.real_map().shape == (342, 490, 3)
     assert (paths.SHARED / NAME.lower()).stat().st_size == reference.REGISTRY[NAME].size
+
+
+@pytest.mark.skipif(not (paths.SHARED / reference.INDENTS).is_file(), reason="no titanium beside this checkout")
+def test_titanium_is_joined_as_its_readme_says(tmp_path):
+    """The correlation of hardness and declination is sharp at this join, and the picture keeps the declination."""
+    found = reference.titanium()
+    known = np.isfinite(found.hardness)
+    assert known.sum() == 15_867
+    assert (np.bincount(found.grain.ravel()) >= 20).sum() == 75
+    tilt = found.axes[..., 2]
+    r = {
+        move: np.corrcoef(np.roll(tilt, move, (0, 1))[known], found.hardness[known])[0, 1]
+        for move in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+    }
+    assert max(r, key=r.get) == (0, 0)
+    np.testing.assert_allclose(np.abs(pic.director(found.pic)[..., 2]), tilt, atol=0.01)
+    found.save(tmp_path)
+    assert sum(1 for _ in (tmp_path / "indents.csv").open()) == 15_868
+
+
+@pytest.mark.usefixtures("away")
+def test_without_titanium_a_line_says_so(monkeypatch, capfd):
+    for name in (reference.INDENTS, reference.ORIENTATION):
+        monkeypatch.setitem(reference.REGISTRY, name, replace(reference.REGISTRY[name], url=NOWHERE + name))
+    assert reference.titanium_if_there() is None
+    said, noise = capfd.readouterr()
+    assert (said.count("\n"), noise) == (1, "")

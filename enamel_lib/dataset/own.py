@@ -45,6 +45,7 @@ INDENTS = (
     Column("row", "px", ("y (px)",), needed=False),
     Column("hardness_gpa", "GPa", ("hardness", "H"), limits=GPA, usual=LABELS_GPA),
     Column("hardness_sd_gpa", "GPa", ("hardness_sd", "H error", "H sd"), limits=(0, GPA[1]), needed=False),
+    Column("batch", needed=False),
 )
 
 
@@ -56,7 +57,7 @@ class Indents:
     ----------
     table
         `row` and `col` (float, px of the map's picture as given, its top left pixel at 0, 0), `hardness` and `sd` (GPa;
-        sd NaN where not stated); the index is the line in the file.
+        sd NaN where not stated), and `batch` (text) where the file has it; the index is the line in the file.
     path
         Of the file.
     said
@@ -129,6 +130,8 @@ def read_indents(path: Path, pixel_size_um: float | None, *, named: str | None =
         raise DataError(f"{path}: says not where every indent is; give x_um and y_um, or col and row")
     table = pd.DataFrame({"row": place.iloc[:, 0], "col": place.iloc[:, 1], "hardness": rows["hardness_gpa"]})
     table["sd"] = rows.get("hardness_sd_gpa", np.nan)
+    if "batch" in rows:
+        table["batch"] = rows["batch"]
     names = rows["map"] if "map" in rows else pd.Series("", rows.index)
     if named is not None:
         table, names = table[names.isin([named, ""])], names[names.isin([named, ""])]

@@ -23,6 +23,30 @@ FELT_CELLS = round(3 * SUPPORT_UM / CELL_UM)  # how far `felt` looks, for an ind
 KURTOSIS = 1.5  # of the spread of indents, over that of Gaussian ones: their noise has heavy tails
 
 
+@dataclass(frozen=True)
+class Sight:
+    """How labels see structure: in cells of `cell_um`, an indent their mean over surroundings of sd `support_um`.
+
+    The first `local` numbers of the structure differ within a map (all, if None), the others map by map.
+    """
+
+    cell_um: float = CELL_UM
+    support_um: float = SUPPORT_UM
+    local: int | None = len(LOCAL)
+
+    def seen(self, structure: np.ndarray, place_sd_um: float = 0.0) -> np.ndarray:
+        """Structure as labels see it: the local felt by an indent, and of the wide the mean of the map.
+
+        Readings of the wide waver from place to place, which labels within a map would take for a sign of no worth.
+        """
+        local, wide = np.split(structure, [self.local or structure.shape[-1]], axis=-1)
+        same = np.broadcast_to(wide.mean(axis=(0, 1)), wide.shape)
+        return np.concatenate([felt(local, np.hypot(self.support_um, place_sd_um), self.cell_um), same], axis=-1)
+
+
+ENAMEL = Sight()
+
+
 @dataclass
 class Labels:
     """Labels of any number of maps, each with the structure that it sees; `add_*` fill it, `fit` reads it.
@@ -33,12 +57,14 @@ class Labels:
     indents: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)  # per map: (n, K), GPa (n,)
     areas: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)  # (n, K), (n, K, K), GPa (n,)
     maps: list[tuple[np.ndarray, np.ndarray, float, float, int]] = field(default_factory=list)  # mean, sd, count
+    sight: Sight = ENAMEL
 
     @classmethod
     def joined(cls, parts: Sequence["Labels"]) -> "Labels":
-        """All labels of several sets."""
+        """All labels of several sets, of one sight."""
         kinds = ("indents", "areas", "maps")
-        return cls(*([each for part in parts for each in getattr(part, kind)] for kind in kinds))
+        joined = ([each for part in parts for each in getattr(part, kind)] for kind in kinds)
+        return cls(*joined, parts[0].sight)
 
     @property
     def count(self) -> dict[str, int]:
@@ -65,25 +91,30 @@ class Labels:
         place_sd_um
             How uncertain the places are, standard deviation per axis.
         """
-        seen = _seen(structure, np.hypot(SUPPORT_UM, place_sd_um))
-        at = np.floor(np.asarray(places_um) / CELL_UM).astype(int)
+        seen = self.sight.seen(structure, place_sd_um)
+        at = np.floor(np.asarray(places_um) / self.sight.cell_um).astype(int)
         outside = (at < 0) | (at >= structure.shape[:2])
         if outside.any():
             raise DataError(f"{outside.any(axis=1).sum()} of {len(at)} indents lie outside of their map")
         self.indents.append((seen[at[:, 0], at[:, 1]].astype(np.float64), np.asarray(hardness, float)))
 
-    def add_areas(self, structure: np.ndarray, areas: list[tuple[slice, slice]], hardness: np.ndarray) -> None:
-        """Add areas of one map, rows and columns of cells, and the hardness that is said of each, GPa.
+    def add_areas(
+        self, structure: np.ndarray, areas: Sequence[tuple[slice, slice] | np.ndarray], hardness: np.ndarray
+    ) -> None:
+        """Add areas of one map, rows and columns of cells or `(R, C)` bool, and the hardness said of each, GPa.
 
         How far such a label knows its place within the map is fitted: one from a map of a whole tooth hardly does.
         """
-        seen = _seen(structure, SUPPORT_UM)
+        seen = self.sight.seen(structure)
         means, covariances = zip(*(_moments(seen[area]) for area in areas), strict=True)
         self.areas.append((np.array(means), np.array(covariances), np.asarray(hardness, float)))
 
-    def add_map(self, structure: np.ndarray, mean: float, sd: float, count: int) -> None:
-        """Add a map of which mean and standard deviation of so many indents are known, GPa."""
-        self.maps.append((*_moments(_seen(structure, SUPPORT_UM)), mean, sd, count))
+    def add_map(
+        self, structure: np.ndarray, mean: float, sd: float, count: int, *, where: np.ndarray | None = None
+    ) -> None:
+        """Add a map of which mean and sd of so many indents are known, GPa, all over it or `where`, `(R, C)` bool."""
+        seen = self.sight.seen(structure)
+        self.maps.append((*_moments(seen if where is None else seen[where]), mean, sd, count))
 
 
 @dataclass(frozen=True)
@@ -102,15 +133,18 @@ class Fit:
     area_map_sd: float
     area_share: float
 
-    def hardness(self, structure: np.ndarray) -> np.ndarray:
+    def hardness(self, structure: np.ndarray, sight: Sight = ENAMEL) -> np.ndarray:
         """Hardness that an indent would find, `(R, C)` float32 GPa, of structure `(R, C, K)`."""
-        local, wide = np.split(structure @ np.diag(self.weights.astype(np.float32)), [len(LOCAL)], axis=-1)
-        return np.exp(felt(local.sum(axis=-1), SUPPORT_UM) + around(wide.sum(axis=-1)) + np.float32(self.intercept))
+        told = structure @ np.diag(self.weights.astype(np.float32))
+        local, wide = np.split(told, [sight.local or len(self.weights)], axis=-1)
+        level = around(wide.sum(axis=-1)) if wide.size else 0
+        felt_there = felt(local.sum(axis=-1), sight.support_um, sight.cell_um)
+        return np.exp(felt_there + level + np.float32(self.intercept))
 
 
-def felt(field: np.ndarray, sd_um: float) -> np.ndarray:
+def felt(field: np.ndarray, sd_um: float, cell_um: float = CELL_UM) -> np.ndarray:
     """Gaussian mean of a field `(R, C)` or fields `(R, C, K)` over the surroundings of each cell."""
-    sigma = sd_um / CELL_UM
+    sigma = sd_um / cell_um
     return ndimage.gaussian_filter(field, (sigma, sigma, 0)[: field.ndim], truncate=3, mode="nearest")
 
 
@@ -125,16 +159,6 @@ def around(field: np.ndarray) -> np.ndarray:
         total = signal.fftconvolve(total, line.reshape(shape), "full", axes=axis)
         total = total.take(range(AROUND_CELLS, total.shape[axis] - AROUND_CELLS), axis) / inside.reshape(shape)
     return total
-
-
-def _seen(structure: np.ndarray, sd_um: float) -> np.ndarray:
-    """Structure as labels see it: the local felt by an indent, and of the wide the mean of the map.
-
-    Readings of the wide waver from place to place, which labels within a map would take for a sign of no worth.
-    """
-    local, wide = np.split(structure, [len(LOCAL)], axis=-1)
-    same = np.broadcast_to(wide.mean(axis=(0, 1)), wide.shape)
-    return np.concatenate([felt(local, sd_um), same], axis=-1)
 
 
 def _moments(structure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,15 +185,19 @@ def fit(labels: Labels, prior_sd: np.ndarray, *, prior_mean: np.ndarray | float 
     ]
     start = np.concatenate([[np.mean(said)], np.zeros(len(prior_sd)), np.log([0.07, 0.03, 0.1, 0.1]), [0.5]])
 
+    indents = [_about_means(seen, np.log(hardness)) for seen, hardness in labels.indents]
+
     def loss(x: np.ndarray) -> float:
         intercept, scaled, (noise, area_noise, map_sd, area_sd), share = x[0], x[1:-5], np.exp(x[-5:-1]), x[-1]
         w = prior_mean + scaled * prior_sd
         total = 0.5 * scaled @ scaled + 0.5 * np.sum((x[-5:] - start[-5:]) ** 2)
-        for seen, hardness in labels.indents:
-            total += _shared(np.log(hardness) - intercept - (seen - centre) @ w, noise, map_sd)
+        for n, seen, told, by_seen, by_told, spread in indents:
+            squares = max(spread - 2 * by_told @ w + w @ by_seen @ w, 0.0)
+            total += _shared(n, told - intercept - (seen - centre) @ w, squares, noise, map_sd)
         for mean, covariance, hardness in labels.areas:
             level = intercept + (mean - centre) @ w + 0.5 * np.einsum("i,nij,j->n", w, covariance, w)
-            total += _shared(np.log(hardness) - level.mean() - share * (level - level.mean()), area_noise, area_sd)
+            left = np.log(hardness) - level.mean() - share * (level - level.mean())
+            total += _shared(len(left), left.mean(), left.var() * len(left), area_noise, area_sd)
         for mean, covariance, of_mean, of_sd, count in labels.maps:
             own = w @ covariance @ w
             relative = (of_sd / of_mean) ** 2
@@ -185,9 +213,17 @@ def fit(labels: Labels, prior_sd: np.ndarray, *, prior_mean: np.ndarray | float 
     return Fit(w, float(found.x[0] - centre @ w), *map(float, noises), float(found.x[-1]))
 
 
-def _shared(left: np.ndarray, noise: float, shared: float) -> float:
-    """Minus log likelihood of what is left of the labels of one map: noise of each, and an error that all share."""
-    n, mean = len(left), left.mean()
+def _about_means(seen: np.ndarray, told: np.ndarray) -> tuple:
+    """All that a fit needs of the indents of one map: count, means of structure and log H, squares about them."""
+    mean, level = seen.mean(axis=0), told.mean()
+    seen, told = seen - mean, told - level
+    return len(told), mean, level, seen.T @ seen, seen.T @ told, told @ told
+
+
+def _shared(n: int, mean: float, squares: float, noise: float, shared: float) -> float:
+    """Minus log likelihood of what is left of n labels of one map: noise of each, and an error that all share.
+
+    What is left has a mean, and so many squares about it.
+    """
     total = noise**2 + n * shared**2
-    squares = ((left - mean) ** 2).sum() / noise**2 + n * mean**2 / total
-    return 0.5 * ((n - 1) * np.log(noise**2) + np.log(total) + squares)
+    return 0.5 * ((n - 1) * np.log(noise**2) + np.log(total) + squares / noise**2 + n * mean**2 / total)
