@@ -8,20 +8,26 @@ import platform
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
+from pydantic import Field
 
 from enamel_lib import paths, structured
 from enamel_lib.errors import ModelError
+
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 keras.config.set_image_data_format("channels_last")  # whatever the user's keras.json says
 keras.config.set_floatx("float32")
 
 
 def load(path: Path) -> keras.Model:
-    """Load a network, not compiled; a ModelError if it is not that of its card, no Keras file, or not finite."""
+    """Load a network, not compiled; a ModelError if it is not that of its card, no Keras file, or not finite.
+
+    Its `labels_gpa` are the lowest and highest label that it learned from, GPa, or None if its card does not tell.
+    """
     card = read_card(path)
     if card and card.get("sha256") != sha256(path):
         raise ModelError(f"{path} is not the file its card describes (SHA-256 differs); restore it or train it anew")
@@ -32,6 +38,8 @@ def load(path: Path) -> keras.Model:
     for variable in model.variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
             raise ModelError(f"{path} holds weights that are no numbers (NaN or infinite); restore it or train it anew")
+    said = card.get("labels_gpa")
+    model.labels_gpa = tuple(structured.check(Range, said, what=str(path), error=ModelError)) if said else None
     return model
 
 

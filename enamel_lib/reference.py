@@ -17,7 +17,7 @@ import pooch
 from PIL import Image
 from scipy import io
 
-from enamel_lib import images, microstructure, paths, pic
+from enamel_lib import images, microstructure, paths, pic, structured
 from enamel_lib.errors import InputError
 
 COMMIT = "ef58771aba46468c0dbd39eb5bf12aebf77aec9b"
@@ -214,8 +214,8 @@ def real_map_if_there() -> np.ndarray | None:
 
 def published_map() -> PublishedMap:
     """Give the authors' hardness map of the real map, digitised from a figure of `HardnessDesign-Indenter.ipynb`."""
-    with np.load(fetch(PUBLISHED_MAP), allow_pickle=False) as data:
-        return PublishedMap(data["hardness"], data["row"], data["col"])
+    data = structured.read_npz(fetch(PUBLISHED_MAP))
+    return PublishedMap(data["hardness"], data["row"], data["col"])
 
 
 def titanium() -> Titanium:

@@ -46,7 +46,10 @@ def check(kind: type[T], content: Any, *, what: str, error: type[EnamelError] = 
 def read_bytes(path: Path, most: int, error: type[EnamelError] = InputError) -> bytes:
     """Content of a regular file of at most so many bytes; anything else, such as a pipe, is refused unread."""
     _must_be_regular(path, most, error)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}); check its permissions") from None
 
 
 def read_yaml(path: Path, kind: type[T]) -> T:

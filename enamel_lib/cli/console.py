@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from enamel_lib import paths
 from enamel_lib.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.progress import Progress
 
     from enamel_lib.inference.base import Predictor
@@ -121,7 +122,7 @@ def predictor(model: str, engine: str) -> "Predictor":
 
 def mapped(
     path: Path, model: str, *, engine: str, stride: int, scale: str = "auto", **reading
-) -> "tuple[Scaled, HardnessMap, dict[str, str]]":
+) -> "tuple[Scaled, HardnessMap, dict[str, Any]]":
     """Map the hardness of a picture; give the picture as read, the map, and how the model did it.
 
     A dense model reads every 0.24 um of the picture as it is, a window network windows `stride` px apart at the scale
@@ -135,11 +136,30 @@ def mapped(
     if network is not None:
         seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
         how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
-        return picture, dense.hardness_map(network, picture.rgb, **seen), how
+        made = dense.hardness_map(network, picture.rgb, **seen)
+        return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
     read_by = predictor(model, engine)
     with steps("mapping") as step:
         made = hardness_map.raster(picture.rgb, read_by, stride=stride, signal=picture.signal, progress=step)
-    return picture, made, {name: getattr(read_by, name) for name in ("weights_sha256", "engine", "precision")}
+    how = {name: getattr(read_by, name) for name in ("weights_sha256", "engine", "precision")}
+    return picture, made, how | outside(made.hardness, read_by.labels_gpa, path)
+
+
+def outside(hardness: "np.ndarray", labels_gpa: tuple[float, float] | None, path: Path | None = None) -> dict[str, Any]:
+    """Count the readings, GPa, beyond the range of the labels that a model learned from, and say so if there are any.
+
+    Gives what to write down: nothing where the range is not known.
+    """
+    if labels_gpa is None:
+        return {}
+    low, high = labels_gpa
+    count = sum(int(((line < low) | (line > high)).sum()) for line in hardness)  # line by line, to save memory
+    if count:
+        place = f"{path}: " if path else ""
+        complain(
+            f"{place}{count:,} readings lie beyond the labels that the model learned from, {low:g} to {high:g} GPa"
+        )
+    return {"labels_gpa": [low, high], "readings_outside": count}
 
 
 def progress() -> "Progress":

@@ -54,8 +54,10 @@ def predict(
         else:
             found.append({"image": str(path), "scale": picture.scale, "pixel_size_um": picture.pixel_size_um})
     if tiles:
-        for one, gpa in zip(found, console.predictor(model, engine.value)(np.stack(tiles)), strict=True):
+        predictor = console.predictor(model, engine.value)
+        for one, gpa in zip(found, predictor(np.stack(tiles)), strict=True):
             one["hardness_gpa"] = round(float(gpa), 4)
+            one |= console.outside(gpa[None], predictor.labels_gpa, Path(one["image"]))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:

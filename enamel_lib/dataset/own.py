@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from pydantic import BaseModel
 
 from enamel_lib import paths
 from enamel_lib.dataset import tables
@@ -47,6 +48,12 @@ INDENTS = (
     Column("hardness_sd_gpa", "GPa", ("hardness_sd", "H error", "H sd"), limits=(0, GPA[1]), needed=False),
     Column("batch", needed=False),
 )
+
+
+class About(BaseModel):
+    """What tiles were cut with."""
+
+    said: list[str]
 
 
 @dataclass(frozen=True)

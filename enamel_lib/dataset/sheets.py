@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from enamel_lib import structured
 from enamel_lib.errors import DataError
 
 SEPARATORS = {",": "", ";": "semicolons between columns", "\t": "tabs between columns"}
@@ -28,12 +29,7 @@ Try = tuple[str, list[tuple[int, list[str]]]]  # what it takes the file for, and
 
 def read(path: Path) -> tuple[list[str], list[Try]]:
     """Read a file of cells: what was recognised, and each way it may be cut; DataError if it is no table."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: is larger than {MOST_BYTES // 10**6} MB; a table of labels is not")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    content = structured.read_bytes(path, MOST_BYTES, DataError)
     return (_workbook if content.startswith(b"PK") else _text)(path, content)
 
 

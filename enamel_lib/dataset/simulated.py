@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from pydantic import BaseModel
 
-from enamel_lib import __version__, pic
-from enamel_lib.errors import InputError
+from enamel_lib import __version__, pic, structured
+from enamel_lib.errors import DataError, InputError
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import classic, law, simulator
@@ -133,10 +134,23 @@ class _Maps:
         return (rng.permutation(count) + rng.uniform(size=count)) / count
 
 
+class Manifest(BaseModel):
+    """How a simulated dataset was made."""
+
+    simulator: int
+    seed: int
+    world: str
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read how the simulated dataset in a folder was made; a DataError if that is missing or damaged."""
+    return structured.read_json(root / MANIFEST, Manifest, DataError)
+
+
 def indented_map(root: Path | str) -> np.ndarray:
     """Make the picture of the whole map that the accurate tiles under `root` were cut from anew, `(H, W, 3)` uint8."""
-    manifest = json.loads((Path(root) / MANIFEST).read_text(encoding="utf-8"))
-    maps = _Maps(manifest["seed"], manifest["world"], None)
+    manifest = read_manifest(Path(root))
+    maps = _Maps(manifest.seed, manifest.world, None)
     return next(maps.draw(ACCURATE_SHAPE, ACCURATE_DEPTH))[1].rgb
 
 

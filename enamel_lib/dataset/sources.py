@@ -5,7 +5,6 @@ noisy: crops of whole maps of which only mean and standard deviation are known (
 The layout, column by column, is described in data/README.md.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
-from enamel_lib import paths
+from enamel_lib import paths, structured
 from enamel_lib.dataset import own, tables
 from enamel_lib.dataset.simulated import (
     ACCURATE_CSV,
@@ -24,6 +23,7 @@ from enamel_lib.dataset.simulated import (
     NOISY_CSV,
     NOISY_IMAGES,
     TRUTH_CSV,
+    read_manifest,
     simulate_sources,
 )
 from enamel_lib.dataset.tables import Column
@@ -98,8 +98,8 @@ def default_root(*, progress: Callable[[int, int], None] | None = None) -> Path:
 def _is_current(root: Path) -> bool:
     """Whether simulated sources are there, and as the simulator would make them today."""
     try:
-        return json.loads((root / MANIFEST).read_text(encoding="utf-8"))["simulator"] == simulator.VERSION
-    except (OSError, ValueError, KeyError):
+        return read_manifest(root).simulator == simulator.VERSION
+    except DataError:
         return False
 
 
@@ -143,7 +143,7 @@ def tiles_root(root: Path | str) -> Path:
 def _own_sources(root: Path) -> dict[str, Source]:
     table = pd.read_csv(root / own.TILES_CSV, dtype={"map_id": str}).reindex(columns=COLUMNS)
     table = table.astype(dict.fromkeys(["label_sd", *PLACE_AND_TRUTH], float))
-    note = "\n".join(json.loads((root / own.ABOUT).read_text(encoding="utf-8"))["said"])
+    note = "\n".join(structured.read_json(root / own.ABOUT, own.About, DataError).said)
     return {name: Source(name, part.reset_index(drop=True), root, note) for name, part in table.groupby("source")}
 
 

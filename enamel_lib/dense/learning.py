@@ -55,6 +55,7 @@ def train(
         spread = resolution.edge_spread(model)
         edges.append(spread.assign(model=f"dense-{name}"))
         card = {"name": f"dense-{name}", "labels": counts, "fit": _plain(found)} | facts
+        card["labels_gpa"] = list(sources.simulated.LABELS_GPA)  # to which all of them are cut
         errors = evaluation.errors_of((found.hardness(seen), true) for seen, true in unseen)
         half = intervals.half_width(*errors, coverage=SURE["coverage"])
         card["interval"] = SURE | {"relative_half_width": round(half, 4)}

@@ -4,7 +4,6 @@ Hardness is learnt from the labels alone, as the paper does, or by `pretrain_and
 sections first, and from the labels the dense layer only.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from enamel_lib import models, paths
-from enamel_lib.dataset import curation, sources
+from enamel_lib.dataset import curation, simulated, sources
 from enamel_lib.indenter import evaluation, network, pretraining
 from enamel_lib.indenter.linear_probe import fit_dense_layer
 from enamel_lib.indenter.recipe import load_recipe
@@ -87,7 +86,8 @@ def train(
         "name": name,
         "protocol": protocol,
         "root": "data/raw" if root == paths.RAW else root.name,
-        "world": json.loads(manifest.read_text())["world"] if manifest.is_file() else "real",
+        "world": simulated.read_manifest(root).world if manifest.is_file() else "real",
+        "labels_gpa": [float(one) for one in table.loc[table["split"] == "train", "label"].agg(["min", "max"])],
         "metrics": metrics,
     }
     return models.save(model, out / f"{name}.keras", card | facts)

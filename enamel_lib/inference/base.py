@@ -29,11 +29,12 @@ class Predictor(ABC):
     """Tiles, `size` px wide, to hardness, `batch_size` at once. After further training of the model, make a new one.
 
     `engine` is its name in `ENGINES`, `precision` that of the arithmetic, "float32" or "bfloat16"; `weights_sha256` is
-    of all weights in order, as float32: the same in whichever file they are kept.
+    of all weights in order, as float32: the same in whichever file they are kept; `labels_gpa` as of `models.load`.
     """
 
     engine: str
     precision = "float32"
+    labels_gpa: tuple[float, float] | None = None
 
     def __init__(self, model: "keras.Model", batch_size: int) -> None:
         if batch_size < 1:
@@ -42,6 +43,7 @@ class Predictor(ABC):
         self.size = model.input_shape[1]
         self.batch_size = batch_size
         self.weights_sha256 = weights_sha256(model)
+        self.labels_gpa = getattr(model, "labels_gpa", None)
 
     def __call__(self, tiles: np.ndarray) -> np.ndarray:
         """Predict the hardness, `(N,)` float32, GPa, of tiles `(N, size, size, 3)`, uint8 or float in [0, 1]."""

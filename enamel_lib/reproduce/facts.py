@@ -1,6 +1,5 @@
 """The numbers behind the text of a notebook: recorded where they are stated, written once, set beside the paper's."""
 
-import json
 import math
 import os
 import re
@@ -8,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from pydantic import JsonValue
 
-from enamel_lib import paths
-from enamel_lib.errors import InputError
+from enamel_lib import paths, structured
+from enamel_lib.errors import DataError, InputError
 from enamel_lib.reproduce.report import output_root, write_json
 
 if TYPE_CHECKING:
@@ -23,7 +22,21 @@ PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}]*))?\}")  # {name of a fact} or {name
 
 def published(path: Path = paths.PUBLISHED / "lew2023.yml") -> dict[str, dict[str, Any]]:
     """Give the numbers printed in the paper, by chapter of `data/published/lew2023.yml`; hardness in GPa."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return structured.read_yaml(path, dict[str, dict[str, Any]])
+
+
+class Fact(structured.Strict):
+    """One fact in `figures/facts/NN.json`."""
+
+    value: JsonValue
+    paper: JsonValue = None
+    unit: str = ""
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the facts of a notebook by name, each as it is written; a DataError if they are missing or damaged."""
+    found = structured.read_json(path, dict[str, Fact], DataError)
+    return {name: fact.model_dump(exclude_unset=True) for name, fact in found.items()}
 
 
 class Facts:
@@ -95,7 +108,7 @@ class Facts:
 
         name = f"facts/{self.number}.json"
         if keep and (committed := paths.FIGURES / name).is_file():
-            self._facts = json.loads(committed.read_text(encoding="utf-8")) | self._facts
+            self._facts = read(committed) | self._facts
         write_json(output_root() / out / name, self._facts)
         pd.set_option("display.max_rows", None, "display.max_colwidth", None)  # facts are read whole, or not at all
         rows = [

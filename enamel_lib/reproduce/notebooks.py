@@ -1,11 +1,9 @@
 """Run the numbered notebooks through papermill, with the parameters of a profile."""
 
 import ast
-import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import nbformat
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
+from pydantic import BaseModel
 
 from enamel_lib import paths, structured
 from enamel_lib.errors import InputError, check_choice
@@ -21,6 +20,19 @@ from enamel_lib.errors import InputError, check_choice
 PROFILES = Path(__file__).parent / "profiles"
 EVERY = "every"  # the key of a profile that holds for all notebooks
 KEPT_CELL_METADATA = {"tags"}
+
+
+class Record(BaseModel):
+    """How long a notebook took, in a manifest (`report.write_manifest`)."""
+
+    minutes: float
+
+
+class Manifest(BaseModel):
+    """What is read of a manifest."""
+
+    profile: str
+    notebooks: dict[str, Record]
 
 
 class ThisPython(AsyncKernelManager):
@@ -114,10 +126,11 @@ def earlier_minutes(profile: str) -> dict[str, float]:
     """Minutes that notebooks took in this profile, by name: here, or else when the committed figures were made."""
     minutes = {}
     for folder in (paths.FIGURES, paths.BUILD / profile):
-        with suppress(FileNotFoundError):
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            if manifest["profile"] == profile:
-                minutes |= {stem: record["minutes"] for stem, record in manifest["notebooks"].items()}
+        if not (file := folder / "manifest.json").exists():
+            continue
+        manifest = structured.read_json(file, Manifest, InputError)
+        if manifest.profile == profile:
+            minutes |= {stem: record.minutes for stem, record in manifest.notebooks.items()}
     return minutes
 
 

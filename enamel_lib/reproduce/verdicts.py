@@ -1,6 +1,5 @@
 """The paper's claims, each with a verdict and the facts that it hangs on (`data/published/claims.yml`)."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from pydantic import Field
 
 from enamel_lib import paths, structured
 from enamel_lib.errors import DataError
-from enamel_lib.reproduce import report
+from enamel_lib.reproduce import facts, report
 
 CLAIMS = paths.PUBLISHED / "claims.yml"
 VERDICTS = ("holds", "only with leakage", "artefact", "does not hold", "not testable here")
@@ -27,8 +26,10 @@ class Fact(structured.Strict):
     equals: bool | str | None = None
 
     def stands(self, value: Any) -> bool:
-        """Whether the value is within the bound."""
-        return value == self.equals if self.equals is not None else self.above < value < self.below
+        """Whether the value is within the bound; what is no number is in none."""
+        if self.equals is not None:
+            return value == self.equals
+        return isinstance(value, int | float) and self.above < value < self.below
 
 
 class Claim(structured.Strict):
@@ -69,7 +70,7 @@ def verdicts(out: str = "figures", *, file: Path = CLAIMS) -> pd.DataFrame:
             if number not in known:
                 made = report.results_folder(out) / f"facts/{number}.json"
                 path = made if made.exists() else paths.FIGURES / f"facts/{number}.json"
-                known[number] = json.loads(path.read_text(encoding="utf-8"))
+                known[number] = facts.read(path)
             if name not in known[number]:
                 raise DataError(f"{file}: notebook {number} records no fact {name!r}; correct its name, or run it")
             values[fact.fact] = known[number][name]["value"]

@@ -179,6 +179,25 @@ def test_predict_reads_the_middle_window(enamel, quick_predictor, picture):
     assert enamel("predict", picture)[1].startswith("2.43 GPa")
 
 
+def test_readings_beyond_the_labels_are_counted_and_said(enamel, quick_predictor, picture, tmp_path, monkeypatch):
+    code, _, log = enamel("map", picture, "--out", tmp_path / "plain", "--model", "indenter-audited")
+    assert code == 0
+    assert "lie beyond" not in log  # of a model whose card does not tell the range
+    model = console.predictor("", "")
+    monkeypatch.setattr(type(model), "labels_gpa", (2.0, 2.4), raising=False)
+    code, _, log = enamel("map", picture, "--out", tmp_path / "map", "--model", "indenter-audited")
+    about = json.loads((tmp_path / "map" / f"{picture.stem}-hardness.json").read_text())
+    hardness = np.load(tmp_path / "map" / f"{picture.stem}-hardness.npy")
+    assert code == 0
+    assert about["labels_gpa"] == [2.0, 2.4]
+    assert about["readings_outside"] == (hardness > 2.4).sum() > 0
+    assert f"{about['readings_outside']:,} readings lie beyond the labels" in log
+    code, said, log = enamel("predict", picture, "--json")
+    assert code == 0
+    assert json.loads(said)[0]["readings_outside"] == 1
+    assert log.count("lie beyond") == 1
+
+
 def test_one_bad_file_does_not_hide_the_others(enamel, quick_predictor, picture, tmp_path):
     bad, black = tmp_path / "bad.png", tmp_path / "black.png"
     bad.write_text("no picture")

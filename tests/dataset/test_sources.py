@@ -182,7 +182,8 @@ def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypat
     def slower(root, **_):
         with sim._complete_or_absent(root):
             root.mkdir()
-            (root / sim.MANIFEST).write_text(json.dumps({"simulator": simulator.VERSION}))  # the other one is done
+            about = {"simulator": simulator.VERSION, "seed": 0, "world": "null"}
+            (root / sim.MANIFEST).write_text(json.dumps(about))  # the other one is done
 
     def no_space(root, **_):
         raise OSError("No space left on device")
