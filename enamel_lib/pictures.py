@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from enamel_lib import tiffs
 from enamel_lib.errors import InputError
@@ -25,6 +26,7 @@ CHROMA = 8  # of 255; below it a colour has no hue to speak of
 COLOURED = 0.01  # least share of a picture that has a hue
 DARK, DIM = 17, 64  # of 255; brighter somewhere is every PIC map, so less is a wrong number of bits
 DISPLAY_GAMMA = 2.2
+EDGE = 5  # a scale bar lies in the uppermost or lowest fifth
 ROWS = 256  # converted at once, to save memory
 
 
@@ -85,6 +87,8 @@ def read_picture(path: str | os.PathLike) -> Picture:
         notes.append(f"its brightest pixel has only {brightest / 255:.0%} of full brightness; check its number of bits")
     if coloured < 0.99:
         notes.append(f"{1 - coloured:.0%} of it carries no signal (black, white, grey or transparent)")
+    if bar := _scale_bar(rgb):
+        notes.append(f"a scale bar seems to be burnt in {bar}; cut it off, or leave it and its text out by --mask")
     size, note = _pixel_size(raw.size_um, path)
     return Picture(rgb, signal, size, tuple([*notes, note] if note else notes))
 
@@ -107,6 +111,20 @@ def find_signal(rgb: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     if hue.mean() < COLOURED:
         raise InputError(f"{path}: is grey, and without colour there is no orientation; give the PIC map in colour")
     return hue
+
+
+def _scale_bar(rgb: np.ndarray) -> str | None:
+    """Say where a full, long bar of white or black lies near an edge, as microscopes burn it in; None if nowhere."""
+    height, width = rgb.shape[:2]
+    for top, strip in ((0, rgb[: height // EDGE]), (height - height // EDGE, rgb[height - height // EDGE :])):
+        for plain in (strip.min(axis=2) >= 255 - CHROMA, strip.max(axis=2) <= CHROMA):
+            for place in ndimage.find_objects(ndimage.label(plain)[0]):
+                down, across = (each.stop - each.start for each in place)
+                if any(each.start == 0 or each.stop == side for each, side in zip(place, plain.shape, strict=True)):
+                    continue  # the margin of a mosaic
+                if down >= 2 and across >= max(4 * down, width / 30, 16) and plain[place].mean() > 0.95:
+                    return f"at row {top + place[0].start}, column {place[1].start} ({across} x {down} px)"
+    return None
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

@@ -131,6 +131,19 @@ def test_bad_files_give_one_line(tmp_path, content, says):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_scale_bar_is_named_and_a_margin_is_not(tmp_path, value):
+    section = np.tile(SECTION, (4, 4, 1))
+    assert not any("scale bar" in note for note in read_picture(save(tmp_path / "a.png", section)).notes)
+    for place in (np.s_[-12:], np.s_[-12:, 30:], np.s_[:12, :90], np.s_[60:66, 40:90], np.s_[-12:-4, 40:50]):
+        margin = section.copy()
+        margin[place] = value
+        assert not any("scale bar" in note for note in read_picture(save(tmp_path / "a.png", margin)).notes)
+    section[-12:-6, 40:90] = value
+    notes = read_picture(save(tmp_path / "a.png", section)).notes
+    assert any("scale bar seems to be burnt in at row 108, column 40 (50 x 6 px)" in note for note in notes)
+
+
 def test_folder_frames_and_float_pixels(tmp_path):
     with pytest.raises(InputError, match="not a file"):
         read_image(tmp_path)
