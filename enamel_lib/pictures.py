@@ -89,7 +89,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
         notes.append(f"{1 - coloured:.0%} of it carries no signal (black, white, grey or transparent)")
     if bar := _scale_bar(rgb):
         notes.append(f"a scale bar seems to be burnt in {bar}; cut it off, or leave it and its text out by --mask")
-    size, note = _pixel_size(raw.size_um, path)
+    size, note = stated_pixel_size(raw.size_um, path)
     return Picture(rgb, signal, size, tuple([*notes, note] if note else notes))
 
 
@@ -262,7 +262,7 @@ def _to_rgb(raw: Raw, path: Path) -> tuple[np.ndarray, str | None]:
     return rgb, guess
 
 
-def _pixel_size(size_um: tuple[float, float] | None, path: Path) -> tuple[float | None, str | None]:
+def stated_pixel_size(size_um: tuple[float, float] | None, path: Path) -> tuple[float | None, str | None]:
     """Give the pixel size that a file states, um, if it can be that of a PIC map, and a note if it cannot."""
     if size_um is None or not all(map(math.isfinite, size_um)) or size_um == (25_400, 25_400):
         return None, None

@@ -49,7 +49,7 @@ def read_tiff(path: Path) -> Raw:
         pixels, opaque, notes = _colours(tif, series, path)
         if (turned := page.tags.valueof(274, 1)) not in (1, None):
             notes.append(orientation_note(turned))
-        return Raw(pixels, opaque, _white(tif, page), size_um=_size_um(tif, page), notes=notes)
+        return Raw(pixels, opaque, _white(tif, page), size_um=size_um(tif, page), notes=notes)
 
 
 def orientation_note(tag: int) -> str:
@@ -193,7 +193,7 @@ def _white(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> float | None:
     return 2.0**bits - 1 if page.dtype.kind == "u" and bits not in (8, 16) else None
 
 
-def _size_um(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> tuple[float, float] | None:
+def size_um(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> tuple[float, float] | None:
     """Size of a pixel, (x, y), um, as stated by OME, ImageJ or the resolution of the page."""
     try:
         if tif.is_ome:

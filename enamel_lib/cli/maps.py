@@ -83,8 +83,8 @@ def _middle(picture: "Scaled", path: Path) -> "np.ndarray":
 
 @commands.command(name="map")
 def map_(
-    image: Annotated[Path, typer.Argument(help="The PIC map.")],
-    out: Annotated[Path, typer.Option(help="Folder for the .npy, .csv, .png and .json.")],
+    image: Annotated[Path, typer.Argument(help="The PIC map: a picture, or an OME-Zarr.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
     scale: Scale = "auto",
     stride: Annotated[int, typer.Option(min=1, help="Pixels between the windows of a window network.")] = 1,
     model: console.Indenter = "default",
@@ -92,6 +92,11 @@ def map_(
     pixel_size: PixelSize = None,
     mask: Mask = None,
     force: console.Force = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a large map that was broken off.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes for a large map; as many as cores.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers make a large map, tcp://...")
+    ] = None,
 ) -> None:
     """Draw the hardness map of a picture.
 
@@ -102,10 +107,16 @@ def map_(
     white, grey, transparent, masked).
 
     .csv: one line per reading, at its place in the picture as given.
+
+    An OME-Zarr, or a TIFF of more than 60 megapixels, is read part by part, in a bounded memory, by the dense indenter.
+    Instead of .npy there is a .zarr (OME-Zarr 0.5), and the .csv is of a smaller level; `enamel view` shows it.
     """
     from enamel_lib import plots
     from enamel_lib.inference import hardness_map
 
+    if _is_large(image):
+        large = {"scale": scale, "pixel_size": pixel_size, "mask": mask, "workers": workers, "scheduler": scheduler}
+        return _map_large(image, out, model=model, force=force, resume=resume, **large)
     stem = out.resolve() / f"{image.stem}-hardness"
     console.claim(*(Path(f"{stem}{suffix}") for suffix in hardness_map.FILES), force=force, beside=True)
     start = time.monotonic()
@@ -129,4 +140,67 @@ def map_(
     typer.echo(
         f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "
         f"windows read, in {stem.parent}"
+    )
+
+
+def _is_large(image: Path) -> bool:
+    """Whether a picture is mapped part by part; small ones are not even looked into."""
+    if not image.is_dir() and image.suffix.lower() not in (".tif", ".tiff", ".btf", ".tf8"):
+        return False
+    from enamel_lib.inference import large_pictures
+
+    return large_pictures.is_large(image)
+
+
+def _map_large(
+    image: Path,
+    out: Path,
+    *,
+    scale: str,
+    pixel_size: float | None,
+    mask: Path | None,
+    model: str,
+    force: bool,
+    resume: bool,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
+    from enamel_lib import pictures, plots
+    from enamel_lib.dense import large
+    from enamel_lib.inference import large_pictures
+
+    if mask or scale != "auto":
+        raise InputError(f"{image}: a large picture takes no --mask and no --scale; paint black what is not to be read")
+    picture = large_pictures.open_large(image)
+    size = picture.pixel_size_um if pixel_size is None else pictures.check_pixel_size(pixel_size)
+    if size is None:
+        raise InputError(f"{image}: states no pixel size; give --pixel-size")
+    stem = out.resolve() / f"{image.stem}-hardness"
+    store = Path(f"{stem}.zarr")
+    results = [Path(f"{stem}{suffix}") for suffix in (".csv", ".png", ".json")]
+    console.claim(*results, force=force or resume, beside=True)
+    if store.exists() and not (force or resume):
+        raise InputError(f"{store} is there; go on with --resume, start anew with --force, or another --out")
+    start = time.monotonic()
+    with console.stages() as progress:
+        made = large.map_large(
+            picture,
+            model,
+            stem,
+            pixel_size_um=size,
+            scheduler=scheduler,
+            workers=workers,
+            resume=resume,
+            progress=progress,
+        )
+    for name in made["damaged"]:
+        console.complain(f"{name}: damaged, and left out")
+    rgb, shown = large.overview(store, large.TABLE_CELLS)
+    cell_px = picture.shape[0] / shown.image_shape[0]
+    figure = plots.maps.beside(rgb, {"predicted": shown}, pixel_size_um=size * cell_px, crop=False)
+    seconds = {"seconds": round(time.monotonic() - start, 2)}
+    large.save_beside(stem, {"image": image.name, **made, **seconds}, figure, shown, cell_px)
+    typer.echo(
+        f"{made['mean_gpa']:.2f} +- {made['sd_gpa']:.2f} GPa, {made['windows_read']:,} of {made['windows']:,} "
+        f"cells read, {made['damaged_chunks']} damaged chunks, in {store}"
     )

@@ -1,7 +1,7 @@
 """The dense indenter: a hardness for every place of a map, not one for a window.
 
 Here live its network, the likelihood of labels in their own form, its intervals and its resolution. The paper's window
-network does not (`indenter`), nor do maps too large for the memory (`inference`).
+network does not (`indenter`), nor does what stores and schedules maps too large for the memory (`inference`).
 """
 
 import lazy_loader as lazy
@@ -10,11 +10,14 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submodules=[
         "axes",
+        "blocks",
         "code",
         "evaluation",
+        "graph",
         "indenter",
         "intervals",
         "labels",
+        "large",
         "learning",
         "network",
         "own_map",

@@ -10,9 +10,12 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submodules=[
         "base",
+        "chunks",
         "hardness_map",
         "keras",
         "keras_to_openvino",
+        "large_pictures",
+        "ome_zarr",
         "openvino",
         "real_map",
         "runtime",

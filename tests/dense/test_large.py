@@ -1,0 +1,267 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from enamel_lib import dense, models, pictures, simulate
+from enamel_lib.dense import blocks, indenter, labels, large, network
+from enamel_lib.errors import EngineError, InputError
+from enamel_lib.inference import chunks, large_pictures, ome_zarr
+
+FIT = labels.Fit(0.1 * np.random.default_rng(1).standard_normal(13), 1.4, 0.05, 0.02, 0.1, 0.1, 0.5)
+SHAPE = (300, 420)
+
+
+class Here:
+    """Does parts in this process, when they are asked for."""
+
+    def submit(self, function, *given):
+        future = Future()
+        future.set_result(function(*given))
+        return future
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    made = indenter.with_hardness(network.build((4, 6, 6, 8, 8)), FIT)
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    models.save(made, path, {"name": "small"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def rgb():
+    made = simulate.section(SHAPE, seed=2, texture="real-map").rgb.copy()
+    made[100:160, 200:300] = 0
+    return made
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Small blocks, in this process: whatever is large in a map happens in a small one."""
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
+    monkeypatch.setattr(ome_zarr, "CHUNK", 16)
+    monkeypatch.setattr(large, "_prepare_elsewhere", _prepare_here)
+
+    @contextmanager
+    def executor(scheduler=None, workers=None):
+        yield Here(), 1
+
+    monkeypatch.setattr(chunks, "executor", executor)
+
+
+def _prepare_here(model, job, resume):
+    (job.store / "work").mkdir(parents=True, exist_ok=True)
+    large._reader.cache_clear()
+    return large._prepare(model, job)
+
+
+def written(folder, rgb, chunk, order, size_um=0.06):
+    """An OME-Zarr 0.5 with chunks of some size."""
+    stored = np.moveaxis(rgb, -1, 0) if order == "cyx" else rgb
+    sides = tuple(chunk[0] if name == "y" else chunk[1] if name == "x" else 3 for name in order)
+    group = zarr.open_group(folder, mode="w")
+    group.create_array("0", data=np.ascontiguousarray(stored), chunks=sides)
+    axes = [
+        {"name": n, "type": "channel"} if n == "c" else {"name": n, "type": "space", "unit": "micrometer"}
+        for n in order
+    ]
+    scale = [{"type": "scale", "scale": [1.0 if n == "c" else size_um for n in order]}]
+    multiscales = [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales}
+    return folder
+
+
+def in_memory(model, rgb, size=0.06):
+    signal = pictures.find_signal(rgb, "picture")
+    return dense.hardness_map(dense.load(model), rgb, pixel_size_um=size, signal=signal).hardness
+
+
+def hardness(stem):
+    return ome_zarr.opened(stem.with_name(stem.name + ".zarr"), "0")[:]
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+)
+@given(
+    chunk=st.tuples(st.integers(17, 310), st.integers(17, 430)),
+    order=st.sampled_from(["cyx", "yxc"]),
+    crop=st.tuples(st.integers(40, 300), st.integers(40, 420)),
+    size=st.sampled_from([0.06, 0.06, 0.11]),
+)
+def test_no_tiling_of_a_file_changes_a_bit(here, model, rgb, tmp_path_factory, chunk, order, crop, size):
+    folder = tmp_path_factory.mktemp("tiling")
+    picture = rgb[: crop[0], : crop[1]]
+    source = large_pictures.open_large(written(folder / "a.zarr", picture, chunk, order, size))
+    assert source.shape == crop
+    assert source.pixel_size_um == pytest.approx(size)
+    facts = large.map_large(source, model, folder / "a-hardness", pixel_size_um=size)
+    expected = in_memory(model, picture, size)
+    np.testing.assert_array_equal(hardness(folder / "a-hardness"), expected)
+    assert facts["windows_read"] == np.isfinite(expected).sum()
+    assert facts["mean_gpa"] == pytest.approx(np.nanmean(expected), abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["tiles", "strips", "pyramid", "bigtiff"])
+def test_tiff_of_any_kind_is_read_as_it_is(rgb, tmp_path, kind):
+    path = tmp_path / "map.tif"
+    about = {"photometric": "rgb", "resolution": (1e4 / 0.06, 1e4 / 0.06), "resolutionunit": "CENTIMETER"}
+    with tifffile.TiffWriter(path, bigtiff=kind == "bigtiff") as tif:
+        how = {"rowsperstrip": 7} if kind == "strips" else {"tile": (64, 80), "compression": "zlib"}
+        tif.write(rgb, subifds=int(kind == "pyramid"), **how, **about)
+        if kind == "pyramid":
+            tif.write(rgb[::2, ::2], subfiletype=1, **how, **about)
+    found = large_pictures.open_large(path)
+    assert (found.shape, found.pixel_size_um) == (SHAPE, pytest.approx(0.06))
+    expected = rgb * pictures.find_signal(rgb, path)[..., None]
+    np.testing.assert_array_equal(found.read(slice(33, 251), slice(64, 400)), expected[33:251, 64:400])
+
+
+def test_a_store_is_ome_zarr_with_its_pyramid_in_metres(here, model, rgb, tmp_path):
+    source = large_pictures.open_large(written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"))
+    large.map_large(source, model, tmp_path / "a-hardness", pixel_size_um=0.06)
+    store = tmp_path / "a-hardness.zarr"
+    about = json.loads((store / "zarr.json").read_text())["attributes"]
+    assert about["ome"]["version"] == "0.5"
+    (image,) = about["ome"]["multiscales"]
+    assert [axis["unit"] for axis in image["axes"]] == ["meter", "meter"]
+    scales = [each["coordinateTransformations"][0]["scale"] for each in image["datasets"]]
+    np.testing.assert_allclose(scales, [[0.24e-6 * 2**level] * 2 for level in range(3)])
+    full, half = (ome_zarr.opened(store, str(level))[:] for level in (0, 1))
+    assert half.shape == (38, 53)
+    np.testing.assert_allclose(half[3, 4], np.nanmean(full[6:8, 8:10]), rtol=1e-6)
+    np.testing.assert_allclose(half[37, 4], np.nanmean(full[74:, 8:10]), rtol=1e-6)
+    mask = ome_zarr.opened(store, "labels/mask/0")[:]
+    np.testing.assert_array_equal(mask == 1, np.isfinite(full))
+    assert 0 < mask.mean() < 1
+    picture = ome_zarr.opened(store, "picture/0")[:, 20, 30]
+    seen = rgb * pictures.find_signal(rgb, "a")[..., None]
+    np.testing.assert_allclose(picture, seen[80:84, 120:124].mean(axis=(0, 1)), atol=1)
+    assert not (store / "work").exists()
+
+
+def test_a_damaged_chunk_is_named_and_left_out_and_the_rest_is_done(here, model, rgb, tmp_path):
+    whole = written(tmp_path / "a.zarr", rgb, (60, 70), "cyx")
+    source = large_pictures.open_large(whole)
+    (whole / "0/c/0/2/3").write_bytes(b"damaged")
+    facts = large.map_large(source, model, tmp_path / "a-hardness", pixel_size_um=0.06)
+    assert facts["damaged"] == ["a.zarr, chunk at row 120, column 210"]
+    assert facts["damaged_chunks"] == 1
+    dark = rgb.copy()
+    dark[120:180, 210:280] = 0
+    found = hardness(tmp_path / "a-hardness")
+    np.testing.assert_array_equal(found, in_memory(model, dark))
+    assert np.isnan(found[31:44, 54:69]).all()
+
+
+def test_a_run_that_ends_anywhere_goes_on_where_it_was(here, model, rgb, tmp_path, monkeypatch):
+    source = large_pictures.open_large(written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"))
+    stem, calls = tmp_path / "a-hardness", []
+    for name in ("read", "finish", "shrink"):
+        whole = getattr(large, name)
+
+        def counted(job, number, *more, whole=whole, name=name, **named):
+            calls.append((name, number, *named.values()))
+            if len(calls) % 7 == 0:
+                raise KeyboardInterrupt
+            return whole(job, number, *more, **named)
+
+        monkeypatch.setattr(large, name, counted)
+    for attempt in range(20):
+        try:
+            large.map_large(source, model, stem, pixel_size_um=0.06, resume=attempt > 0)
+            break
+        except KeyboardInterrupt:
+            pass
+    assert attempt > 3
+    assert len(calls) - len(set(calls)) == attempt  # only what was in flight was done again
+    np.testing.assert_array_equal(hardness(stem), in_memory(model, rgb))
+    before = len(calls)
+    large.map_large(source, model, stem, pixel_size_um=0.06, resume=True)
+    assert len(calls) == before
+
+
+def test_another_picture_is_not_gone_on_with(tmp_path):
+    chunks.Journal(tmp_path / "journal", {"picture": "a"}, resume=False).add(("read", 0), [])
+    with pytest.raises(InputError, match="another run"):
+        chunks.Journal(tmp_path / "journal", {"picture": "b"}, resume=True)
+    with (tmp_path / "journal").open("a") as file:
+        file.write('["read", 1')  # killed while it wrote
+    assert chunks.Journal(tmp_path / "journal", {"picture": "a"}, resume=True).results == {("read", 0): []}
+
+
+SMALL_BLOCKS = """
+from enamel_lib.dense import blocks
+blocks.BLOCK_CELLS = 32
+"""
+RUN = """
+import sys
+from pathlib import Path
+from enamel_lib.dense import large
+from enamel_lib.inference import large_pictures
+if __name__ == "__main__":
+    source, model, stem = map(Path, sys.argv[1:])
+    large.map_large(large_pictures.open_large(source), model, stem, pixel_size_um=0.06, workers=1, resume=True)
+"""
+
+
+def test_a_killed_run_leaves_no_process_and_ends_as_if_it_had_not_been(model, rgb, tmp_path, monkeypatch):
+    """By SIGKILL, of real processes, once when some blocks are read."""
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
+    written(tmp_path / "a.zarr", rgb, (100, 100), "cyx")
+    (tmp_path / "run.py").write_text(SMALL_BLOCKS + RUN)
+    command = [sys.executable, tmp_path / "run.py", tmp_path / "a.zarr", model, tmp_path / "a-hardness"]
+    journal = tmp_path / "a-hardness.zarr/work/journal"
+    with (tmp_path / "log").open("w") as log:
+        first = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        while not (journal.exists() and journal.read_text().count("\n") > 3):
+            assert first.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.02)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    done = journal.read_text()
+    assert 3 <= done.count("reading") < 12
+    subprocess.run(command, check=True, capture_output=True)
+    np.testing.assert_array_equal(hardness(tmp_path / "a-hardness"), in_memory(model, rgb))
+    left = subprocess.run(["ps", "-o", "pid=", "-g", str(first.pid)], capture_output=True, text=True).stdout
+    assert left.split() == []
+
+
+def test_a_cluster_that_loses_a_worker_makes_the_same_map(model, rgb, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
+    source = large_pictures.open_large(written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"))
+    (tmp_path / "preload.py").write_text(SMALL_BLOCKS)
+    few = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "preload": str(tmp_path / "preload.py")}
+    killed = []
+    with distributed.LocalCluster(**few) as cluster:
+
+        def kill(stage, done, total):
+            if stage == "reading" and done == 3:
+                killed.append(next(iter(cluster.workers.values())).pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        stem = tmp_path / "a-hardness"
+        large.map_large(source, model, stem, pixel_size_um=0.06, scheduler=cluster.scheduler_address, progress=kill)
+    assert len(killed) == 1
+    np.testing.assert_array_equal(hardness(stem), in_memory(model, rgb))
+
+
+def test_no_scheduler_is_said_in_one_line():
+    pytest.importorskip("distributed")
+    with pytest.raises(EngineError, match="no Dask scheduler"), chunks.executor("tcp://127.0.0.1:1"):
+        pass
