@@ -63,9 +63,9 @@ $(SITE)/.ready: requirements-site.lock
 	@$(SITE)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-site.lock
 	@touch $@
 
-browser: setup $(VENV)/.browser  ## run 00 in JupyterLab as a reader sees it; a picture of it in build/browser/
+browser: setup $(VENV)/.browser  ## run 00 and the viewer in JupyterLab as a reader sees them; pictures in build/browser/
 	@test -x /usr/bin/chromium || { echo "no /usr/bin/chromium found; try: apt-get install chromium"; exit 1; }
-	@$(PYTEST) --noconftest tests/browser/jupyterlab.py
+	@$(PYTEST) --noconftest tests/browser/jupyterlab.py tests/browser/viewer.py
 
 $(VENV)/.browser: $(STAMP) requirements-browser.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-browser.lock

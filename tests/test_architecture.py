@@ -40,6 +40,7 @@ ROOMS = (  # lowest first
     "generators",
     "evolve",
     "plots",
+    "viewer",
     "cli",
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.startswith("__"))

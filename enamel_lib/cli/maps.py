@@ -1,5 +1,6 @@
 """Commands that read hardness off pictures: one number each, or a map."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -204,3 +205,21 @@ def _map_large(
         f"{made['mean_gpa']:.2f} +- {made['sd_gpa']:.2f} GPa, {made['windows_read']:,} of {made['windows']:,} "
         f"cells read, {made['damaged_chunks']} damaged chunks, in {store}"
     )
+
+
+@commands.command()
+def view(
+    store: Annotated[Path, typer.Argument(metavar="MAP", help="The .zarr that `enamel map` wrote.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of this machine; a free one if 0.")] = 0,
+) -> None:
+    """Show a large map in a browser: zoom, read, drop virtual indents; only this machine can see it."""
+    import webbrowser
+
+    from enamel_lib.viewer import page
+
+    with page.serve(store, port) as server:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        typer.echo(f"{address}  (Ctrl+C ends it)")
+        webbrowser.open(address)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -5,15 +5,18 @@ its number make it. Tiles lie at fixed places, so what is read does not depend o
 for rounding.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, radians, sin, sqrt
+from pathlib import Path
 
 import numpy as np
 
 from enamel_lib import pic
 from enamel_lib.errors import InputError
+from enamel_lib.inference.base import Progress
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law, rods, simulator
 from enamel_lib.simulate import texture as textures
@@ -43,6 +46,17 @@ class Mosaic:
     def hardness(self, rows: slice, cols: slice) -> np.ndarray:
         """Give the true hardness of a part, `(H, W)` float32, GPa."""
         return self._gather(lambda made: made.hardness, rows, cols)
+
+    def write(self, store: str | os.PathLike, *, progress: Progress = lambda done, total: None) -> None:
+        """Write the picture as OME-Zarr, tile by tile, for `enamel map`."""
+        from enamel_lib.inference.ome_zarr import Image
+
+        image = Image(Path(store), "", (3, *self.shape), TILE_PX, self.pixel_size_um, "uint8", 0, deep=False)
+        image.create()
+        places = list(image.shards(0))
+        for done, place in enumerate(places, 1):
+            image.level()[(slice(None), *place)] = np.moveaxis(self.read(*place), -1, 0)
+            progress(done, len(places))
 
     def _gather(self, field: Callable[[Section], np.ndarray], rows: slice, cols: slice) -> np.ndarray:
         sides = [range(*span.indices(side)) for span, side in zip((rows, cols), self.shape, strict=True)]

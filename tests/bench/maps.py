@@ -114,7 +114,14 @@ def evolving() -> Iterator[Row]:
     yield from evolution.evolving()
 
 
-BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, simulating, drawing, evolving)
+def mapping_large() -> Iterator[Row]:
+    """Megapixels per second of the dense indenter, in the memory and part by part, and what a megapixel costs."""
+    from tests.bench import large
+
+    yield from large.mapping()
+
+
+BENCHMARKS: tuple[Callable[[], Iterator[Row]], ...] = (mapping, mapping_large, simulating, drawing, evolving)
 
 
 def _per_second(call: Callable[[], Any]) -> float:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import zarr
@@ -50,10 +51,15 @@ def rgb():
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Small blocks, in this process: whatever is large in a map happens in a small one."""
+def small_blocks(monkeypatch):
+    """Whatever is large in a map happens in a small one."""
     monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
     monkeypatch.setattr(ome_zarr, "CHUNK", 16)
+
+
+@pytest.fixture
+def here(small_blocks, monkeypatch):
+    """Small blocks, in this process."""
     monkeypatch.setattr(large, "_prepare_elsewhere", _prepare_here)
 
     @contextmanager
@@ -206,7 +212,8 @@ def test_another_picture_is_not_gone_on_with(tmp_path):
 
 SMALL_BLOCKS = """
 from enamel_lib.dense import blocks
-blocks.BLOCK_CELLS = 32
+from enamel_lib.inference import ome_zarr
+blocks.BLOCK_CELLS, ome_zarr.CHUNK = 32, 16
 """
 RUN = """
 import sys
@@ -219,9 +226,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_run_leaves_no_process_and_ends_as_if_it_had_not_been(model, rgb, tmp_path, monkeypatch):
+def test_a_killed_run_leaves_no_process_and_ends_as_if_it_had_not_been(small_blocks, model, rgb, tmp_path):
     """By SIGKILL, of real processes, once when some blocks are read."""
-    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
     written(tmp_path / "a.zarr", rgb, (100, 100), "cyx")
     (tmp_path / "run.py").write_text(SMALL_BLOCKS + RUN)
     command = [sys.executable, tmp_path / "run.py", tmp_path / "a.zarr", model, tmp_path / "a-hardness"]
@@ -241,9 +247,8 @@ def test_a_killed_run_leaves_no_process_and_ends_as_if_it_had_not_been(model, rg
     assert left.split() == []
 
 
-def test_a_cluster_that_loses_a_worker_makes_the_same_map(model, rgb, tmp_path, monkeypatch):
+def test_a_cluster_that_loses_a_worker_makes_the_same_map(small_blocks, model, rgb, tmp_path):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
     source = large_pictures.open_large(written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"))
     (tmp_path / "preload.py").write_text(SMALL_BLOCKS)
     few = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "preload": str(tmp_path / "preload.py")}
@@ -265,3 +270,20 @@ def test_no_scheduler_is_said_in_one_line():
     pytest.importorskip("distributed")
     with pytest.raises(EngineError, match="no Dask scheduler"), chunks.executor("tcp://127.0.0.1:1"):
         pass
+
+
+def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, rgb, tmp_path):
+    picture, out = written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"), tmp_path / "out"
+    (picture / "0/c/0/2/3").write_bytes(b"damaged")
+    code, said, warned = enamel("map", picture, "--out", out, "--model", model)
+    assert (code, "1 damaged chunks" in said) == (0, True)
+    assert "row 200, column 300: damaged, and left out" in warned
+    assert {path.name for path in out.iterdir()} == {f"a-hardness{end}" for end in (".zarr", ".csv", ".png", ".json")}
+    table = pd.read_csv(out / "a-hardness.csv")
+    assert (len(table), table["row"].iloc[0], table["col"].iloc[-1]) == (75 * 105, 2, 418)
+    about = json.loads((out / "a-hardness.json").read_text())
+    assert about["windows_read"] == table["hardness"].notna().sum()
+    assert enamel("map", picture, "--out", out, "--model", model)[0] == 2
+    assert enamel("map", picture, "--out", out, "--model", model, "--resume")[0] == 0
+    code, _, warned = enamel("map", picture, "--out", tmp_path / "b", "--mask", "a.png")
+    assert (code, "takes no --mask" in warned) == (2, True)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from enamel_lib import simulate
+from enamel_lib import pictures, simulate
 from enamel_lib.errors import InputError
+from enamel_lib.inference import large_pictures
 from enamel_lib.simulate import mosaics, simulator
 
 FAR = 40_000  # px from the corner, the middle: depth is what was asked, and rods are counted over millimetres
@@ -49,6 +50,17 @@ def test_a_mosaic_is_enamel_as_a_section_is(mosaic):
     assert found.mean() == pytest.approx(np.mean(true), rel=0.12)
     assert found.std() == pytest.approx(np.std(true), rel=0.35)
     assert not np.array_equal(part(mosaic, "hardness", 0, 0, 64, 64), part(mosaic, "hardness", 640, 0, 64, 64))
+
+
+def test_a_mosaic_is_written_as_a_picture_that_can_be_mapped(tmp_path, monkeypatch):
+    monkeypatch.setattr(mosaics, "TILE_PX", 128)
+    small = simulate.mosaic((150, 140), seed=1)
+    small.write(tmp_path / "a.zarr")
+    found = large_pictures.open_large(tmp_path / "a.zarr")
+    assert (found.shape, found.pixel_size_um) == ((150, 140), pytest.approx(0.06))
+    picture = small.read(slice(0, 150), slice(0, 140))
+    expected = picture * pictures.find_signal(picture, "a")[..., None]
+    np.testing.assert_array_equal(found.read(slice(0, 150), slice(0, 140)), expected)
 
 
 def test_a_seed_is_a_mosaic_and_no_size_is_refused(mosaic):
