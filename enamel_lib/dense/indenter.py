@@ -53,10 +53,15 @@ def load(name: str | os.PathLike = "default") -> keras.Model:
     return model
 
 
+def path_of(name: str | os.PathLike) -> Path:
+    """File of a model by its name, or that path itself."""
+    name = NAMES.get(str(name), str(name))
+    return Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+
+
 def find(name: str | os.PathLike) -> keras.Model | None:
     """Load as `load` does, but give None if the file holds another network."""
-    name = NAMES.get(str(name), str(name))
-    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    path = path_of(name)
     if not path.is_file():
         raise ModelError(
             f"no model {path}; train one with `enamel train-dense`, or name one of those in {paths.MODELS}"

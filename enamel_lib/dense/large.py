@@ -111,7 +111,7 @@ def map_large(
     if resume and "facts" in root.get("enamel", {}):
         return root["enamel"]["facts"]
     about = {"picture": repr(source), "cells": grid.cells, "pixel_size_um": pixel_size_um, "block": blocks.BLOCK_CELLS}
-    about["weights"] = _prepare_elsewhere(model, job, resume)
+    about |= _prepare_elsewhere(model, job, resume)
     journal = chunks.Journal(job.store / "work" / "journal", about, resume=resume)
     if not journal.results:
         for image in images.values():
@@ -200,8 +200,8 @@ def _reader(store: Path, thread: int) -> blocks.Reader:
     return blocks.Reader(graphs, READ[:2], threads=1)
 
 
-def _prepare_elsewhere(model: str | os.PathLike, job: Job, resume: bool) -> str:
-    """Translate the network in a process of its own, whose memory is given back; give the SHA-256 of its weights."""
+def _prepare_elsewhere(model: str | os.PathLike, job: Job, resume: bool) -> dict[str, Any]:
+    """Translate the network in a process of its own, whose memory is given back; give what `_prepare` does."""
     if not resume:
         shutil.rmtree(job.store, ignore_errors=True)
     (job.store / "work").mkdir(parents=True, exist_ok=True)
@@ -209,11 +209,15 @@ def _prepare_elsewhere(model: str | os.PathLike, job: Job, resume: bool) -> str:
         return once.submit(_prepare, model, job).result()
 
 
-def _prepare(model: str | os.PathLike, job: Job) -> str:
-    """Write the graphs that read blocks; give the SHA-256 of the weights."""
+def _prepare(model: str | os.PathLike, job: Job) -> dict[str, Any]:
+    """Write the graphs that read blocks; give the SHA-256 of the weights, and the interval of the model's card, if any.
+
+    The interval is one number for all readings, of log H, so it is kept as that, and not as two more maps.
+    """
     import keras
     import openvino as ov
 
+    from enamel_lib import models
     from enamel_lib.dense import graph, indenter
 
     network = indenter.load(model)
@@ -221,7 +225,8 @@ def _prepare(model: str | os.PathLike, job: Job) -> str:
     sides = (blocks.sides(side) for side in job.grid.cells)
     for name, one in zip(GRAPHS, graph.translate(of_log, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
         ov.serialize(one, job.store / "work" / name)
-    return base.weights_sha256(network)
+    card = models.read_card(indenter.path_of(model))
+    return {"weights_sha256": base.weights_sha256(network), "interval": card.get("interval")}
 
 
 def overview(store: Path, most: int) -> tuple[np.ndarray, HardnessMap]:

@@ -27,8 +27,8 @@ class MapTiles:
             (ome_zarr.opened(self.store, str(level)), ome_zarr.opened(self.store, f"picture/{level}"))
             for level in range(len(datasets))
         ]
-        interval = self.store / "interval"
-        self._interval = ome_zarr.opened(self.store, "interval/0") if interval.exists() else None
+        interval = about["enamel"]["facts"].get("interval")
+        self._half_width = interval and interval["relative_half_width"]  # of log H
 
     def about(self) -> dict[str, Any]:
         """What a page has to know before it asks for tiles."""
@@ -54,14 +54,14 @@ class MapTiles:
         return hardness[spans].astype("<f4").tobytes(), rgba.tobytes()
 
     def read(self, row: int, col: int) -> dict[str, Any]:
-        """Give the hardness of a cell, GPa, with its interval where the map has one; None where there is no reading."""
+        """Give the hardness of a cell, GPa, with its interval if the model has one; None if there is no reading."""
         rows, cols = self._levels[0][0].shape
         if not (0 <= row < rows and 0 <= col < cols):
             raise InputError(f"cell {row}, {col} lies beyond the map of {rows} x {cols}")
         value = float(self._levels[0][0][row, col])
         found = {"gpa": value if math.isfinite(value) else None}
-        if self._interval is not None:
-            low, high = (float(each) for each in self._interval[:, row, col])
+        if self._half_width and found["gpa"]:
+            low, high = (value * math.exp(sign * self._half_width) for sign in (-1, 1))
             found |= {"low_gpa": low, "high_gpa": high}
         return found
 

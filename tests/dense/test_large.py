@@ -39,7 +39,7 @@ def model(tmp_path_factory):
     keras.utils.set_random_seed(0)
     made = indenter.with_hardness(network.build((4, 6, 6, 8, 8)), FIT)
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    models.save(made, path, {"name": "small"})
+    models.save(made, path, {"name": "small", "interval": {"coverage": 0.9, "relative_half_width": 0.2}})
     return path
 
 
@@ -119,6 +119,7 @@ def test_no_tiling_of_a_file_changes_a_bit(here, model, rgb, tmp_path_factory, c
     expected = in_memory(model, picture, size)
     np.testing.assert_array_equal(hardness(folder / "a-hardness"), expected)
     assert facts["windows_read"] == np.isfinite(expected).sum()
+    assert facts["interval"]["relative_half_width"] == 0.2
     assert facts["mean_gpa"] == pytest.approx(np.nanmean(expected), abs=1e-3)
 
 

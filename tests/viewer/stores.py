@@ -8,7 +8,7 @@ from enamel_lib.inference.ome_zarr import Image
 SHAPE = (700, 900)
 
 
-def write(store, *, interval=True):
+def write(store):
     """Write one: hardness rises to the right from 3 GPa by 0.001 a cell, a strip has no reading; give it."""
     hardness = np.broadcast_to(3 + np.arange(SHAPE[1], dtype=np.float32) / 1000, SHAPE).copy()
     hardness[:, 100:120] = np.nan
@@ -22,9 +22,7 @@ def write(store, *, interval=True):
         for level in range(1, len(image.shapes)):
             for place in image.shards(level):
                 image.shrink(level, *place)
-    if interval:
-        image = Image(store, "interval", (2, *SHAPE), 256, 0.24, deep=False)
-        image.create()
-        image.level()[...] = np.stack([hardness - 0.5, hardness + 0.5])
-    ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": {}})
+    ome_zarr.attributes(
+        store, enamel={"unit": "GPa", "facts": {"interval": {"coverage": 0.9, "relative_half_width": 0.1}}}
+    )
     return hardness
