@@ -127,11 +127,8 @@ def map_large(
         stage("hardness", finish, count)
         for level in range(1, len(images["hardness"].shapes)):
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
-    facts = _facts(journal, grid) | {
-        "model": str(model),
-        "weights_sha256": about["weights"],
-        "pixel_size_um": pixel_size_um,
-    }
+    of_model = {"model": str(model)} | {name: about[name] for name in ("weights_sha256", "interval")}
+    facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um}
     ome_zarr.attributes(job.store, enamel={"unit": "GPa", "facts": facts})
     shutil.rmtree(job.store / "work")
     return facts

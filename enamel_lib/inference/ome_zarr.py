@@ -60,6 +60,7 @@ class Image:
                 chunks=(*ahead, CHUNK, CHUNK),
                 shards=(*ahead, self.shard, self.shard),
                 fill_value=self.fill,
+                overwrite=True,  # of a run that was killed while it made them
                 dimension_names=[axis["name"] for axis in (*channel, *axes)],
             )
         name = self.group.rpartition("/")[2] or self.store.stem
