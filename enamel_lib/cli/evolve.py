@@ -83,6 +83,7 @@ def contest(
     evaluations: Annotated[int, typer.Option(min=10, help="Of each search.")] = 80,
     tolerance: Annotated[float, typer.Option(min=0, help="A search this near to its target ends early, GPa.")] = 0.02,
     method: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    model: Annotated[str, typer.Option(help="Name of the shipped model that judges.")] = "indenter-audited",
 ) -> None:
     """Search by several methods with equally many evaluations; may be killed, and goes on when called again."""
     from enamel_lib.evolve.genetic import check_target
@@ -101,7 +102,8 @@ def contest(
             seeds=seeds,
             evaluations=evaluations,
             tolerance=tolerance,
-            methods=method or tuple(benchmark.METHODS),
+            model=model,
+            methods=method or (),
             progress=step,
         )
     typer.echo(f"{sum(map(len, found.values())):,} searches in {out}")

@@ -22,7 +22,7 @@ def write(
     Parameters
     ----------
     folder
-        Of `MAP` and `INDENTS`, which has semicolons and decimal commas.
+        Of `MAP` and `INDENTS`, which has semicolons and decimal commas; made if it is not there.
     section
         What was measured.
     count
@@ -43,6 +43,7 @@ def write(
     really = np.clip((places + rng.normal(0, MISLOCATION_UM, places.shape)) / size, 0, sides - 1).astype(int)
     noise = INDENT_NOISE_GPA / np.sqrt(2) * rng.standard_t(4, count)  # t of 4 has variance 2
     measured, true = section.hardness[tuple(really.T)] + noise, section.hardness[tuple((places / size).astype(int).T)]
+    folder.mkdir(parents=True, exist_ok=True)
     resolution = {"resolution": (1e4 / size, 1e4 / size), "resolutionunit": "CENTIMETER"}
     with paths.atomic(folder / MAP) as temporary:
         tifffile.imwrite(temporary, section.rgb.astype(np.uint16) * 257, photometric="rgb", **resolution)

@@ -6,6 +6,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -68,6 +69,11 @@ def find(name: str | os.PathLike) -> keras.Model | None:
         )
     model = models.load(path)
     return model if model.output_names[0] == "log_hardness" else None
+
+
+def card(name: str | os.PathLike = "default") -> dict[str, Any]:
+    """Model card of trained weights, by names as of `load`; empty if there is none."""
+    return models.read_card(path_of(name))
 
 
 def hardness_map(

@@ -45,7 +45,6 @@ def train(
     run = {"seed": seed, "out": out, "resume": resume, "anew": anew}
     network, facts = training.train_structure(recipe, **run, progress=progress)
     known = {source.__name__: sources.gather(network, source(seed)) for source in sources.LABELS["grids"]}
-    table = worth.worth_of_labels(network, known, seed=seed)
     cards, edges, unseen = {}, [], _unseen(network)
     for name, parts in sources.LABELS.items():
         used = {source.__name__: known[source.__name__] for source in parts}
@@ -61,6 +60,7 @@ def train(
         card["interval"] = SURE | {"relative_half_width": round(half, 4)}
         card["resolution"] = resolution.measures(spread).round(3).to_dict("records")
         cards[name] = models.save(model, out / f"dense-{name}.keras", card)
+    table = worth.worth_of_labels(network, known, seed=seed)
     for name, result in {WORTH: table, EDGES: pd.concat(edges)}.items():
         with paths.atomic(out / name) as temporary:
             result.to_csv(temporary, index=False, float_format="%.4f")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from enamel_lib import checkpoints, inference, models, paths, structured
+from enamel_lib import checkpoints, dense, inference, models, paths, structured
 from enamel_lib.errors import InputError, ModelError, check_choice
 from enamel_lib.evolve import judges, search
 from enamel_lib.evolve.genetic import GeneticAlgorithm
@@ -18,6 +18,8 @@ from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.evolve.search import REACHED, SearchResult
 from enamel_lib.generators import loading, metrics
 from enamel_lib.indenter import network
+
+WINDOW = network.NAMES["default"]  # the paper's network
 
 
 def _genetic(protocol: str, latent_dim: int, target: float, *, seed: int, **settings: Any) -> GeneticAlgorithm:
@@ -39,7 +41,7 @@ def compare(
     path: Path,
     generate: search.Generate,
     evaluate: search.Evaluate,
-    gradient: search.Gradient,
+    gradient: search.Gradient | None,
     *,
     latent_dim: int,
     targets: Sequence[float],
@@ -109,23 +111,37 @@ def check(path: Path, methods: Sequence[str]) -> None:
         check_choice("method", method, METHODS)
 
 
-def compare_shipped(path: Path, **settings: Any) -> dict[str, list[SearchResult]]:
-    """`compare` with the shipped generator and indenter."""
-    generator, indenter = loading.load_generator(), network.load_indenter()
+def compare_shipped(
+    path: Path, *, model: str = WINDOW, methods: Sequence[str] = (), **settings: Any
+) -> dict[str, list[SearchResult]]:
+    """`compare` with the shipped generator, judged by a shipped indenter; by all methods that can use it, if none.
+
+    InputError if the gradient is asked for with a dense indenter.
+    """
+    generator, seen_through = loading.load_generator(), dense.find(model)
+    if seen_through is None:
+        indenter = network.load_indenter(model)
+        evaluate = judges.evaluator(inference.make_predictor(indenter))
+        gradient = judges.error_gradient(generator.network, indenter, latent_dim=generator.latent_dim)
+    elif "gradient" in methods:
+        raise InputError(f"the gradient method sees inside window networks only; leave it out, or take {WINDOW}")
+    else:
+        evaluate, gradient = judges.dense_evaluator(seen_through), None
     return compare(
         path,
         generator.generate,
-        judges.evaluator(inference.make_predictor(indenter)),
-        judges.error_gradient(generator.network, indenter, latent_dim=generator.latent_dim),
+        evaluate,
+        gradient,
         latent_dim=generator.latent_dim,
-        networks=shipped_networks(),
+        networks=shipped_networks(model),
+        methods=methods or [name for name in METHODS if gradient or name != "gradient"],
         **settings,
     )
 
 
-def shipped_networks() -> dict[str, str]:
-    """SHA-256 of the shipped generator and indenter, by which a contest tells whether it is theirs."""
-    files = {"generator": loading.NAMES["default"], "indenter": network.NAMES["default"]}
+def shipped_networks(model: str = WINDOW) -> dict[str, str]:
+    """SHA-256 of the shipped generator and an indenter, by which a contest tells whether it is theirs."""
+    files = {"generator": loading.NAMES["default"], "indenter": model}
     return {what: models.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()}
 
 

@@ -31,12 +31,18 @@ def evaluator(predictor: Predictor) -> search.Evaluate:
 
 
 def dense_evaluator(model: keras.Model) -> search.Evaluate:
-    """Pictures of any size, each 12 um wide, to the mean hardness of the map that a dense indenter reads of each."""
+    """Pictures of any size, each 12 um wide, to the mean hardness that a dense indenter reads of their structure.
+
+    What surroundings share, which tells of depth, is held at its mean over enamel: it is a guess in so small a picture,
+    and a search would rather please the guess than change the structure. So all designs are of one depth, as by
+    `law_hardness`.
+    """
 
     def evaluate(pictures: np.ndarray) -> np.ndarray:
         size = TILE * PIXEL_UM / pictures.shape[2]
-        maps = (dense.hardness_map(model, picture, pixel_size_um=size) for picture in pictures)
-        return np.array([np.nanmean(each.hardness) for each in maps])
+        reads = (dense.reading.read(model, picture, pixel_size_um=size) for picture in pictures)
+        felt = [dense.labels.felt(each["log_hardness"][..., 0], law.SUPPORT_UM) for each in reads]
+        return np.exp(felt).mean(axis=(1, 2))
 
     return evaluate
 

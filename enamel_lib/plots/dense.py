@@ -76,7 +76,7 @@ def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndar
     right.plot(frequency, np.exp(-2 * (np.pi * support_um * frequency) ** 2), color=PAPER_GREY, ls="--")
     left.set(xlabel="distance to the boundary, µm", ylabel="share of the step read", xlim=(-6, 6))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    right.set(xlabel="cycles per µm", ylabel="modulation transfer", xlim=(0, 1.5), ylim=(0, 1.3))
+    right.set(xlabel="cycles per µm", ylabel="modulation transfer", xlim=(0, 1.5), ylim=(0, None))
     return figure
 
 
@@ -95,5 +95,5 @@ def coverage(inside: Mapping[str, pd.Series], wanted: float) -> Figure:
         )
     ax.axhline(wanted, color="black", lw=0.8, ls=":")
     ax.set(xlabel="section, from dentin to surface", ylabel="truth within the interval", ylim=(0, 1.02))
-    ax.legend(loc="lower left")
+    figure.legend(loc="outside lower center", ncols=len(inside))
     return figure

@@ -156,3 +156,26 @@ def change_by_misorientation(change: pd.DataFrame) -> Figure:
     figure.supxlabel("rise in misorientation (°)", size=8)
     style.letter(axes)
     return figure
+
+
+def obedience(judged: Mapping[str, tuple[np.ndarray, np.ndarray]], pictures: Mapping[float, np.ndarray]) -> Figure:
+    """Hardness by the law of designs against what was asked for, a panel each judge; and some designs.
+
+    `judged`: targets and hardness by the law `(n,)`, GPa, by judge; `pictures`: designs `(H, W, 3)` by target.
+    """
+    figure = style.new_figure(3.9)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(2.7, 1.2))
+    panels = upper.subplots(1, len(judged))
+    for ax, (judge, (asked, by_law)), colour, mark in zip(panels, judged.items(), COLOURS, MARKS, strict=False):
+        slope, level = np.polyfit(asked, by_law, 1)
+        ends = np.array([asked.min(), asked.max()])
+        ax.plot(asked, by_law, mark, color=colour, mew=0, alpha=0.5)
+        ax.plot(ends, level + slope * ends, color=colour, label=f"slope {slope:.2f}")
+        ax.axline((ends[0], ends[0]), slope=1, color="black", lw=0.8, ls=":")
+        ax.set(title=f"judged by the {judge}", xlabel="asked for (GPa)", aspect="equal", adjustable="datalim")
+        ax.legend(loc="upper left")
+    panels[0].set_ylabel("by the law (GPa)")
+    style.letter(panels)
+    for ax, (target, picture) in zip(lower.subplots(1, len(pictures)), pictures.items(), strict=True):
+        style.draw_image(ax, picture, f"{target:g} GPa")
+    return figure

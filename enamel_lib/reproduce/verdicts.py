@@ -68,7 +68,7 @@ def verdicts(out: str = "figures", *, file: Path = CLAIMS) -> pd.DataFrame:
         for fact in one.decided_by:
             number, _, name = fact.fact.partition(": ")
             if number not in known:
-                made = report.results_folder(out) / f"facts/{number}.json"
+                made = report.output_root() / out / f"facts/{number}.json"
                 path = made if made.exists() else paths.FIGURES / f"facts/{number}.json"
                 known[number] = facts.read(path)
             if name not in known[number]:

@@ -142,10 +142,12 @@ def test_searches_target_by_target():
     assert table["evaluations"].tolist() == [2, 2]
 
 
-@pytest.mark.parametrize("name", ["contest", "evolution"])
-def test_the_shipped_searches_are_those_of_the_shipped_networks(name):
+@pytest.mark.parametrize(
+    ("name", "model"), [("contest", benchmark.WINDOW), ("evolution", benchmark.WINDOW), ("dense", "dense-grids")]
+)
+def test_the_shipped_searches_are_those_of_the_shipped_networks(name, model):
     found, about = benchmark.load(paths.SEARCHES / f"{name}.npz")
-    assert benchmark.shipped_networks().items() <= about.items()
+    assert benchmark.shipped_networks(model).items() <= about.items()
     assert {tuple(search.target for search in each) for each in found.values()} == {
         tuple(search.target for search in found["audited GA"])
     }

@@ -107,12 +107,9 @@ def test_the_gradient_is_that_of_the_distance_from_the_target():
             np.testing.assert_allclose(gradient(codes, target)[:, gene], sign * difference, atol=2e-3)
 
 
-def test_a_dense_judge_reads_the_mean_of_each_map_at_the_scale_of_a_tile():
-    tiles = np.stack(
-        [simulator.section((200, 200), seed=seed, depth=depth).rgb for seed, depth in ((1, 0.1), (2, 0.9))]
-    )
-    model = dense.load()
-    expected = [np.nanmean(dense.hardness_map(model, tile).hardness) for tile in tiles]
-    evaluate = judges.dense_evaluator(model)
-    np.testing.assert_allclose(evaluate(tiles), expected, rtol=1e-5)
-    assert evaluate(tiles[:, ::2, ::2]).shape == (2,)
+def test_a_dense_judge_reads_structure_as_the_law_does_and_no_depth():
+    tiles = [simulator.section((200, 200), seed=seed, depth=0.5) for seed in range(12)]
+    pictures = np.stack([tile.rgb for tile in tiles])
+    evaluate = judges.dense_evaluator(dense.load())
+    assert np.corrcoef(evaluate(pictures), [tile.hardness.mean() for tile in tiles])[0, 1] > 0.6
+    assert evaluate(pictures[:2, ::2, ::2]).shape == (2,)

@@ -51,3 +51,12 @@ def test_unknown_facts_and_verdicts_are_named(claims):
     file.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match="perhaps"):
         verdicts.verdicts("no such folder", file=file)
+
+
+def test_facts_of_this_run_go_before_those_that_are_committed(claims, tmp_path, monkeypatch):
+    """They were once looked for where results lie that are no figures, so that a rerun changed no verdict."""
+    file, facts, _ = claims
+    monkeypatch.setenv("ENAMEL_OUTPUT_ROOT", str(tmp_path / "run"))
+    (tmp_path / "run/figures/facts").mkdir(parents=True)
+    (tmp_path / "run/figures/facts/05.json").write_text(json.dumps(facts | {"r": {"value": 0.6}}))
+    assert verdicts.verdicts("figures", file=file)["verdict"].tolist() == [verdicts.OPEN, "does not hold"]
