@@ -136,6 +136,8 @@ def mapped(
     if network is not None:
         seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
         how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
+        card = dense.card(model)
+        how |= {key: card[key] for key in ("interval", "resolution") if key in card}
         made = dense.hardness_map(network, picture.rgb, **seen)
         return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
     read_by = predictor(model, engine)

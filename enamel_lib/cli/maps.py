@@ -142,6 +142,12 @@ def map_(
         f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "
         f"windows read, in {stem.parent}"
     )
+    if "interval" in about and "resolution" in about:
+        sure, rises = about["interval"], [edge["rise"] for edge in about["resolution"]]
+        typer.echo(
+            f"{sure['coverage']:.0%} of a map should lie within {sure['relative_half_width']:.0%} of the truth; "
+            f"a boundary takes {min(rises):.1f} to {max(rises):.1f} um (10 to 90 %)"
+        )
 
 
 def _is_large(image: Path) -> bool:

@@ -127,8 +127,9 @@ def test_the_default_map_has_a_reading_every_quarter_of_a_micrometre(enamel, tmp
     shown = simulate.section((50, 60), pixel_size_um=0.24, seed=1, texture="real-map").rgb
     shown[:20, :20] = 0
     Image.fromarray(shown).save(tmp_path / "mine.png")
-    code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "out", "--pixel-size", 0.24)
+    code, said, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "out", "--pixel-size", 0.24)
     assert code == 0
+    assert "90% of a map should lie within" in said
     assert "13% of it carries no signal" in log
     about = json.loads((tmp_path / "out" / "mine-hardness.json").read_text())
     table = pd.read_csv(tmp_path / "out" / "mine-hardness.csv")
@@ -136,6 +137,8 @@ def test_the_default_map_has_a_reading_every_quarter_of_a_micrometre(enamel, tmp
     assert 300 < table["hardness"].isna().sum() == about["windows"] - about["windows_read"] < 420
     assert 2 < about["mean_gpa"] < 7
     assert about["pixel_size_um"] == 0.24
+    card = json.loads((paths.MODELS / "dense-grids.json").read_text())
+    assert (about["interval"], about["resolution"]) == (card["interval"], card["resolution"])
     code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "guessed")
     assert "no pixel size is stated, so 0.06 um is assumed" in log
     assert json.loads((tmp_path / "guessed" / "mine-hardness.json").read_text())["windows"] == 12 * 15
