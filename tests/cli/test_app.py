@@ -59,7 +59,9 @@ def test_fetch_lists_what_there_is_and_says_what_to_do_without_a_network(enamel,
     item = reference.Item(
         "a picture", "MIT, somebody", 1234, hashlib.sha256(content).hexdigest(), "http://127.0.0.1:9/x"
     )
-    monkeypatch.setitem(reference.REGISTRY, reference.REAL_MAP, item)
+    elsewhere = [name for name, one in reference.REGISTRY.items() if one.url]
+    for name in elsewhere:
+        monkeypatch.setitem(reference.REGISTRY, name, item)
     monkeypatch.setattr(paths, "SHARED", tmp_path)
     monkeypatch.setenv("ENAMEL_CACHE", str(tmp_path / "cache"))
     code, said, complaint = enamel("fetch")
@@ -67,8 +69,9 @@ def test_fetch_lists_what_there_is_and_says_what_to_do_without_a_network(enamel,
     assert "a picture\n    1 kB, MIT, somebody; missing" in said
     assert "published_hardness_map.npz: the authors' hardness map" in said
     assert "without a network" in complaint
-    (tmp_path / "cache").mkdir(exist_ok=True)
-    (tmp_path / "cache" / reference.REAL_MAP).write_bytes(content)
+    for name in elsewhere:
+        (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cache" / name).write_bytes(content)
     code, said, complaint = enamel("fetch")
     assert (code, complaint) == (0, "")
     assert said.count("as published") == len(reference.REGISTRY)
