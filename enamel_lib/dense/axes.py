@@ -24,11 +24,12 @@ from enamel_lib.errors import DataError
 from enamel_lib.inference.hardness_map import HardnessMap
 from enamel_lib.pictures import read_picture
 
-HARMONICS = ("2,0", "2,2 cos", "2,2 sin", "4,0", "4,2 cos", "4,2 sin", "4,4 cos", "4,4 sin")  # degree and order
-PRIOR_SD = np.array([0.1] * 3 + [0.05] * 5)  # of their weights in log H
+HARMONICS = ("2,0", "2,2 cos", "2,2 sin", "4,0", "4,4 cos", "4,4 sin")  # degree and order
+PRIOR_SD = np.array([0.1] * 3 + [0.05] * 3)  # of their weights in log H
 FINER = 3  # cells to a pixel each way, so that indents can be moved by less than their pitch
-REACH = 3  # pixels by which the indents of a batch may lie off, each way
-LEAST_R = 0.5  # of reading and hardness, below which a batch says nothing of its place
+REACH = 4  # pixels by which the indents of a batch may lie off, each way
+LEAST_R = 0.3  # of reading and hardness, below which a batch says nothing of its place
+WILD = 0.01, 0.99  # quantiles of hardness, beyond which an indent does not count more when places are found
 PASSES = 2  # places are found by a fit, which gets better by better places
 LEAST_GRAIN = 20  # indents, for a level of its own
 
@@ -53,7 +54,7 @@ class AxisMap:
 
     @cached_property
     def structure(self) -> np.ndarray:
-        """Structure `(3 R, 3 C, 8)` float32 of every cell, not yet felt by an indent."""
+        """Structure `(3 R, 3 C, 6)` float32 of every cell, not yet felt by an indent."""
         return np.repeat(np.repeat(harmonics(self.axes), FINER, axis=0), FINER, axis=1)
 
 
@@ -147,20 +148,17 @@ class AxisIndenter:
 
     def at(self, known: Indented, *, levels: bool = False) -> np.ndarray:
         """Hardness at the indents of `known`, `(N,)` GPa, those moved; with `levels` of grains that it learned from."""
-        found = self.fit_of(known)
+        found = known.look_up(_log_fields(self.fit, known), self.moves)
         if levels:
             found = found + pd.Series(known.grains(self.moves)).map(self.levels).fillna(0).to_numpy()
         return np.exp(found)
 
-    def fit_of(self, known: Indented) -> np.ndarray:
-        """Log of the hardness that the c-axes around each indent tell, `(N,)`."""
-        return known.look_up(_log_fields(self.fit, known), self.moves)
-
 
 def harmonics(axes: np.ndarray) -> np.ndarray:
-    """Real harmonics of c-axes `(..., 3)`, `(..., 8)` float32: the `HARMONICS`, of mean square 1 over the sphere.
+    """Real harmonics of c-axes `(..., 3)`, `(..., 6)` float32: the `HARMONICS`, of mean square 1 over the sphere.
 
-    Those of even degree up to 4 and even order, all that change with neither the sign of the axis nor that of its tilt.
+    Those of even degree up to 4, which change with neither the sign of the axis nor that of its tilt: the zonal ones,
+    of the declination alone, and the sectoral ones, of the direction in the plane where the axis lies near to it.
     """
     x, y, z = np.moveaxis(np.asarray(axes, np.float64), -1, 0)
     cos2, sin2, z2 = x * x - y * y, 2 * x * y, z * z
@@ -168,7 +166,6 @@ def harmonics(axes: np.ndarray) -> np.ndarray:
         np.sqrt(5) / 2 * (3 * z2 - 1),
         *(np.sqrt(15) / 2 * each for each in (cos2, sin2)),
         3 / 8 * (35 * z2 * z2 - 30 * z2 + 3),
-        *(np.sqrt(45) / 4 * each * (7 * z2 - 1) for each in (cos2, sin2)),
         *(np.sqrt(315) / 8 * each for each in (cos2 * cos2 - sin2 * sin2, 2 * cos2 * sin2)),
     ]
     return np.stack(terms, axis=-1).astype(np.float32)
@@ -183,7 +180,7 @@ def read(root: str | Path, *, support_um: float | None = None) -> Indented:
         Folder of `maps.csv`, `indents.csv` and `maps/` (data/README.md). A column `batch` of the indents names what was
         made in one go, and lies off, if at all, as one.
     support_um
-        As of `Indented`; three quarters of a pixel, if None.
+        As of `Indented`; half a pixel, if None.
 
     Raises
     ------
@@ -208,7 +205,7 @@ def read(root: str | Path, *, support_um: float | None = None) -> Indented:
     sizes = {one.pixel_size_um for one in found}
     if len(sizes) > 1:
         raise DataError(f"{root / own.MAPS_CSV}: pixels of {sorted(sizes)} um; bring the maps to one pixel size")
-    support_um = 0.75 * sizes.pop() if support_um is None else support_um
+    support_um = 0.5 * sizes.pop() if support_um is None else support_um
     return Indented(tuple(found), pd.concat(rows, ignore_index=True), support_um)
 
 
@@ -233,7 +230,11 @@ def fit(
     moves = np.zeros((known.batches.max() + 1, 2))
     for _ in range(PASSES if moving else 0):
         moves = _moved(known, rows, labels.fit(labelled(known, rows, moves), PRIOR_SD))
-    rows = rows & ~np.isin(known.grains(moves), without)
+    return fit_at(known, rows & ~np.isin(known.grains(moves), without), moves)
+
+
+def fit_at(known: Indented, rows: np.ndarray, moves: np.ndarray) -> AxisIndenter:
+    """Fit as `fit` does where the moves of the batches `(B, 2)`, um, are known."""
     found = labels.fit(labelled(known, rows, moves), PRIOR_SD)
     left = np.log(known.table["hardness"].to_numpy()) - known.look_up(_log_fields(found, known), moves)
     return AxisIndenter(found, known.support_um, moves, _levels(left[rows], known.grains(moves)[rows]))
@@ -257,6 +258,7 @@ def _moved(known: Indented, rows: np.ndarray, found: labels.Fit) -> np.ndarray:
     """Find the move of each batch, um, at which its hardness correlates best with what is read."""
     fields, cell = _log_fields(found, known), known.maps[0].cell_um
     said, batch = np.log(known.table["hardness"].to_numpy()[rows]), known.batches[rows]
+    said = np.clip(said, *np.quantile(said, WILD))
     sides = np.array([field.shape for field in fields])
     number = known.table["map"].to_numpy()[rows]
     first, last = np.cumsum([0, *sides.prod(axis=1)])[number], sides[number] - 1
