@@ -44,24 +44,24 @@ def maps(
     return figure
 
 
-def scores(table: pd.DataFrame, goals: Mapping[str, float], ceiling: float) -> Figure:
+def scores(table: pd.DataFrame, goals: Mapping[str, float], ceiling: str) -> Figure:
     """R2 of each model with grains and with blocks left out, over seeds; and by what is left out.
 
-    `table` is as `study` gives it; `goals` by kind; `ceiling` the R2 of each grain's own mean.
+    `table` is as `study` gives it; `goals` by kind; `ceiling` the column that is one, not a model's.
     """
-    figure = new_figure(3.0)
+    figure = new_figure(3.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     letter((left, right))
-    names = [name for name in table if name not in ("kind", "seed", "mean")]
+    names = [name for name in table if name not in ("kind", "seed", "mean", ceiling)]
     y = np.arange(len(names))[::-1]
     for number, (kind, goal) in enumerate(goals.items()):
         rows, shift = table.loc[table["kind"] == kind, names], 0.15 - 0.3 * number
         look = {"color": COLOURS[number], "ms": 4.5, "label": f"{kind} left out"}
         left.errorbar(rows.mean(), y + shift, xerr=rows.std(), fmt=MARKS[number], lw=1, **look)
         left.axvline(goal, color=COLOURS[number], lw=0.8, ls="--")
-    left.axvline(ceiling, color=PAPER_GREY, lw=2.5, alpha=0.4, label="each grain's mean")
-    left.set(yticks=y, yticklabels=names, xlabel="R², mean and sd over seeds", ylim=(-0.6, len(names) + 0.5))
-    left.legend(loc="upper left", ncols=3, columnspacing=1)
+    left.axvline(table[ceiling].iloc[0], color=PAPER_GREY, lw=2.5, alpha=0.4, label=ceiling)
+    left.set(yticks=y, yticklabels=names, xlabel="R², mean and sd over seeds", ylim=(-0.6, len(names) + 1.6))
+    left.legend(loc="upper left")
     first = table[table["seed"] == 0].set_index("kind").loc[list(KINDS)]
     for number, name in enumerate(("trees", "c-axis, places as given", "c-axis")):
         right.plot(range(len(KINDS)), first[name], MARKS[number], ls="-", color=COLOURS[number], label=name)
