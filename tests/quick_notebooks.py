@@ -1,6 +1,6 @@
 """Notebooks through papermill, small (profile `quick`): `make test` asks for it by name, after the unit tests.
 
-Those that read tiles run small in `clone_notebooks.py`, on data of one's own, and through nbval on simulated data.
+Those that read tiles, and 05, run small in `clone_notebooks.py`, and through nbval on simulated data.
 """
 
 import dataclasses
@@ -12,7 +12,8 @@ from enamel_lib.reproduce import notebooks
 from tests.clone_notebooks import OWN_DATA
 
 DESIGNS = ["07", "08"]  # run below
-HERE = [job for job in notebooks.plan("quick") if job.notebook.stem not in OWN_DATA]
+ELSEWHERE = {*OWN_DATA, "05-hardness-map"}
+HERE = [job for job in notebooks.plan("quick") if job.notebook.stem not in ELSEWHERE]
 
 
 @pytest.mark.parametrize(
