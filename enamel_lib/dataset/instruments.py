@@ -7,7 +7,7 @@ import pandas as pd
 import tifffile
 
 from enamel_lib import paths
-from enamel_lib.dataset.simulated import INDENT_NOISE_GPA, MISLOCATION_UM
+from enamel_lib.dataset.simulated import MISLOCATION_UM, indent
 from enamel_lib.simulate.simulator import Section
 
 MAP, INDENTS = "map.tif", "indents.csv"
@@ -41,8 +41,7 @@ def write(
     sides = np.array(section.hardness.shape)
     places = rng.uniform(MARGIN_UM, sides * size - MARGIN_UM, (count, 2))
     really = np.clip((places + rng.normal(0, MISLOCATION_UM, places.shape)) / size, 0, sides - 1).astype(int)
-    noise = INDENT_NOISE_GPA / np.sqrt(2) * rng.standard_t(4, count)  # t of 4 has variance 2
-    measured, true = section.hardness[tuple(really.T)] + noise, section.hardness[tuple((places / size).astype(int).T)]
+    measured, true = indent(section, really, rng), section.hardness[tuple((places / size).astype(int).T)]
     folder.mkdir(parents=True, exist_ok=True)
     resolution = {"resolution": (1e4 / size, 1e4 / size), "resolutionunit": "CENTIMETER"}
     with paths.atomic(folder / MAP) as temporary:

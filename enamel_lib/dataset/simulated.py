@@ -163,7 +163,7 @@ def _accurate(folder: Path, maps: _Maps) -> list[dict]:
     ).reshape(-1, 2)
     sites = np.rint(sites[np.sort(rng.choice(len(sites), ACCURATE_COUNT, replace=False))])
     really = np.rint(sites + rng.normal(0, MISLOCATION_UM / PIXEL_UM, sites.shape)).astype(int)
-    labels = np.clip(_indent(section, really, rng), *LABELS_GPA)
+    labels = np.clip(indent(section, really, rng), *LABELS_GPA)
     for number, ((centre_row, centre_col), label) in enumerate(zip(sites.astype(int), labels, strict=True), start=1):
         image = f"{ACCURATE_IMAGES}/HIC_{number:02d}.png"
         row, col = centre_row - TILE // 2, centre_col - TILE // 2
@@ -203,7 +203,7 @@ def _from_depth_map(section: simulator.Section, row: int, col: int, world: str) 
 def _noisy(folder: Path, maps: _Maps) -> list[dict]:
     rows, tiles = [], {}
     for number, section, rng in maps.draw(NOISY_SHAPE, maps.stratified_depths(NOISY_MAPS)):
-        indents = _indent(section, rng.integers(0, NOISY_SHAPE, (NOISY_INDENTS, 2)), rng)
+        indents = indent(section, rng.integers(0, NOISY_SHAPE, (NOISY_INDENTS, 2)), rng)
         mean = np.clip(indents.mean(), *LABELS_GPA)
         rows.append(
             {"sample": number + 1, "H (GPa)": round(float(mean), 3), "H error": round(float(indents.std(ddof=1)), 3)}
@@ -217,7 +217,7 @@ def _noisy(folder: Path, maps: _Maps) -> list[dict]:
     return [tiles[crop] for crop in sorted(tiles)]
 
 
-def _indent(section: simulator.Section, sites: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def indent(section: simulator.Section, sites: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Measured hardness at `(n, 2)` pixels, GPa: the truth there and heavy-tailed noise of standard deviation 0.20."""
     noise = INDENT_NOISE_GPA / np.sqrt(2) * rng.standard_t(4, len(sites))  # t with 4 degrees of freedom has variance 2
     return section.hardness[sites[:, 0], sites[:, 1]] + noise

@@ -5,6 +5,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def load(name: str | os.PathLike = "default") -> keras.Model:
     return model
 
 
-def path_of(name: str | os.PathLike) -> Path:
+def _path_of(name: str | os.PathLike) -> Path:
     """File of a model by its name, or that path itself."""
     name = NAMES.get(str(name), str(name))
     return Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
@@ -62,7 +63,7 @@ def path_of(name: str | os.PathLike) -> Path:
 
 def find(name: str | os.PathLike) -> keras.Model | None:
     """Load as `load` does, but give None if the file holds another network."""
-    path = path_of(name)
+    path = _path_of(name)
     if not path.is_file():
         raise ModelError(
             f"no model {path}; train one with `enamel train-dense`, or name one of those in {paths.MODELS}"
@@ -73,7 +74,7 @@ def find(name: str | os.PathLike) -> keras.Model | None:
 
 def card(name: str | os.PathLike = "default") -> dict[str, Any]:
     """Model card of trained weights, by names as of `load`; empty if there is none."""
-    return models.read_card(path_of(name))
+    return models.read_card(_path_of(name))
 
 
 def hardness_map(
@@ -84,14 +85,19 @@ def hardness_map(
     Arguments are as of `reading.read`. NaN where less than half of what an indent feels shows enamel.
     """
     found = reading.read(model, rgb, pixel_size_um=pixel_size_um, signal=signal)
+    return map_of(found, rgb.shape[:2], pixel_size_um=pixel_size_um)
+
+
+def map_of(found: Mapping[str, np.ndarray], shape: tuple[int, int], *, pixel_size_um: float) -> HardnessMap:
+    """Map the hardness of a picture `(H, W)` that was read already, by `reading.read`."""
     cells = found["signal"].shape
-    found |= {name: found[name][..., 0] for name in ("log_hardness", "log_level")}
+    found = {name: found[name][..., 0] for name in ("log_hardness", "log_level")} | {"signal": found["signal"]}
     hardness = np.empty(cells, np.float32)
     for block in blocks.blocks(cells):
         hardness[block.place] = blocks.hardness(found, block, cells)
     step = CELL_UM / pixel_size_um
     rows, cols = (
         side / 2 + (np.arange(count) - (count - 1) / 2) * step
-        for side, count in zip(rgb.shape[:2], hardness.shape, strict=True)
+        for side, count in zip(shape, hardness.shape, strict=True)
     )
-    return HardnessMap(hardness, rows, cols, rgb.shape[:2], step, window=0)
+    return HardnessMap(hardness, rows, cols, shape, step, window=0)

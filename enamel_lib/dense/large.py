@@ -214,7 +214,6 @@ def _prepare(model: str | os.PathLike, job: Job) -> dict[str, Any]:
     import keras
     import openvino as ov
 
-    from enamel_lib import models
     from enamel_lib.dense import graph, indenter
 
     network = indenter.load(model)
@@ -222,8 +221,7 @@ def _prepare(model: str | os.PathLike, job: Job) -> dict[str, Any]:
     sides = (blocks.sides(side) for side in job.grid.cells)
     for name, one in zip(GRAPHS, graph.translate(of_log, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
         ov.serialize(one, job.store / "work" / name)
-    card = models.read_card(indenter.path_of(model))
-    return {"weights_sha256": base.weights_sha256(network), "interval": card.get("interval")}
+    return {"weights_sha256": base.weights_sha256(network), "interval": indenter.card(model).get("interval")}
 
 
 def overview(store: Path, most: int) -> tuple[np.ndarray, HardnessMap]:

@@ -80,7 +80,8 @@ def fit(
     DataError
         If an indent lies outside the picture, none has a reading, or fewer than two strips can be left out.
     """
-    mapped = indenter.hardness_map(model, rgb, pixel_size_um=pixel_size_um, signal=signal)
+    found = reading.read(model, rgb, pixel_size_um=pixel_size_um, signal=signal)
+    mapped = indenter.map_of(found, rgb.shape[:2], pixel_size_um=pixel_size_um)
     table, _ = comparison.compare(mapped, indents, pixel_size_um=pixel_size_um)
     folds = strips(table[comparison.PLACE].to_numpy())
     if len(folds) < 2:
@@ -88,16 +89,16 @@ def fit(
             f"{indents.path}: {len(table)} indents are too few or too close to leave any out by a margin; "
             f"spread {MEANS_SOMETHING} or more over {STRIPS * MARGIN_UM:.0f} um"
         )
-    network = keras.Model(model.input, model.outputs[2:])
-    structure = reading.structure(network, rgb, pixel_size_um=pixel_size_um, signal=signal)
+    structure = reading.structure_of(found)
     first = np.array([mapped.rows[0], mapped.cols[0]]) * pixel_size_um - CELL_UM / 2  # corner of the cells
     places, hardness = table[comparison.PLACE].to_numpy() - first, table["hardness"].to_numpy()
     at = tuple(np.clip(places // CELL_UM, 0, np.array(mapped.hardness.shape) - 1).astype(int).T)
+    known, before = labels.Labels(), indenter.weights_of(model)
+    known.add_indents(structure, places, hardness)
+    ((seen, said),) = known.indents
 
     def fitted_to(chosen: np.ndarray) -> labels.Fit:
-        known = labels.Labels()
-        known.add_indents(structure, places[chosen], hardness[chosen])
-        return labels.fit(known, labels.PRIOR_SD, prior_mean=indenter.weights_of(model))
+        return labels.fit(labels.Labels([(seen[chosen], said[chosen])]), labels.PRIOR_SD, prior_mean=before)
 
     left_out, mean = np.full((2, len(table)), np.nan)
     for kept, left in folds:
@@ -106,8 +107,9 @@ def fit(
     table = table.rename(columns={"predicted": "before"}).assign(left_out=left_out, mean=mean)
     names = ("before", "left_out", "mean")
     judged = pd.DataFrame({name: comparison.scores(table, table[name]).loc["whole map"] for name in names}).T
-    found = fitted_to(np.arange(len(table)))
-    return Fitted(indenter.with_hardness(network, found), table, judged, found, _doubt(judged))
+    last = fitted_to(np.arange(len(table)))
+    network = keras.Model(model.input, model.outputs[2:])
+    return Fitted(indenter.with_hardness(network, last), table, judged, last, _doubt(judged))
 
 
 def strips(places_um: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -1,5 +1,6 @@
 """What a dense network reads in every cell of a picture: the mean over four flips, so that a flip changes nothing."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import keras
@@ -66,5 +67,9 @@ def _reader(model: keras.Model, weights: str, rows: tuple[int, int], cols: tuple
 
 def structure(model: keras.Model, rgb: np.ndarray, **of) -> np.ndarray:
     """Structure `(R, C, 13)` float32 of every cell, local then wide; arguments as of `read`."""
-    found = read(model, rgb, **of)
+    return structure_of(read(model, rgb, **of))
+
+
+def structure_of(found: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The structure in what `read` gave."""
     return np.concatenate([found["local"], found["wide"]], axis=-1)

@@ -114,6 +114,5 @@ def _with_indents(section: simulator.Section, places_um: np.ndarray, rng: np.ran
     """Indent a section: each lies a little beside its place, and is measured with heavy-tailed noise."""
     really = places_um + rng.normal(0, simulated.MISLOCATION_UM, places_um.shape)
     at = np.clip(np.floor(really / section.pixel_size_um).astype(int), 0, np.array(section.hardness.shape) - 1)
-    noise = simulated.INDENT_NOISE_GPA / np.sqrt(2) * rng.standard_t(4, len(at))  # t of 4 has variance 2
-    measured = np.clip(section.hardness[at[:, 0], at[:, 1]] + noise, *simulated.LABELS_GPA)
+    measured = np.clip(simulated.indent(section, at, rng), *simulated.LABELS_GPA)
     return LabelledMap(section.rgb, places_um=places_um, hardness=measured)

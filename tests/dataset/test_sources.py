@@ -114,7 +114,7 @@ def test_truth_is_that_of_the_window(root):
 def test_indent_noise_has_its_standard_deviation():
     section = fake_section((50, 50), pixel_size_um=0.06, seed=0, world="visible", depth=0.5)
     sites = np.full((200_000, 2), 10)
-    noise = sim._indent(section, sites, np.random.default_rng(0)) - section.hardness[10, 10]
+    noise = sim.indent(section, sites, np.random.default_rng(0)) - section.hardness[10, 10]
     assert noise.std() == pytest.approx(0.20, abs=0.01)
     assert abs(noise.mean()) < 0.002
 
