@@ -78,6 +78,7 @@ class Reader:
         self._first, self._rest = (runtime.compiled(graph, threads=threads) for graph in graphs)
         self._names = names
         self._strip, self._seen = (np.zeros(graph.input(0).shape, np.float32) for graph in graphs)
+        self._dark: dict[tuple, list[np.ndarray]] = {}  # what is read where there is nothing, by place in the window
 
     def __call__(self, grid: Grid, picture: Read, block: Block) -> dict[str, np.ndarray]:
         """Read a block: the mean over four flips, so that a flip changes nothing; and the share of it with signal."""
@@ -88,6 +89,20 @@ class Reader:
         ]
         union = [(min(a.seen[0], b.seen[0]), max(a.seen[1], b.seen[1])) for a, b in (axes[:2], axes[2:])]
         code = grid.encode(picture, *(slice(*span) for span in union))
+        if code[..., 0].any():
+            total = self._read(code, axes, union)
+        else:  # much of a large map is no tooth
+            place = tuple((axis.core, axis.decoded) for axis in axes)
+            total = self._dark[place] = self._dark.get(place) or self._read(code, axes, union)
+        rows, cols = (
+            slice(CELL_PX * start - first, CELL_PX * stop - first)
+            for (start, stop), (first, _) in zip((block.rows, block.cols), union, strict=True)
+        )
+        signal = code[rows, cols, 0].reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3))
+        return dict(zip(self._names, (each / 4 for each in total), strict=True)) | {"signal": signal}
+
+    def _read(self, code: np.ndarray, axes: list["_Axis"], union: list[Span]) -> list[np.ndarray]:
+        """Sum over the four flips, of each output."""
         total = None
         for down, across in product(axes[:2], axes[2:]):
             cut = tuple(slice(*np.subtract(axis.seen, union[n][0])) for n, axis in enumerate((down, across)))
@@ -100,12 +115,7 @@ class Reader:
             total = (
                 [each.copy() for each in found] if total is None else [a + b for a, b in zip(total, found, strict=True)]
             )
-        rows, cols = (
-            slice(CELL_PX * start - first, CELL_PX * stop - first)
-            for (start, stop), (first, _) in zip((block.rows, block.cols), union, strict=True)
-        )
-        signal = code[rows, cols, 0].reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3))
-        return dict(zip(self._names, (each / 4 for each in total), strict=True)) | {"signal": signal}
+        return total
 
     def _look(self, code: np.ndarray, signs: np.ndarray) -> None:
         """Compute the first layer of a window, whose code `(R, C, 6)` may lack rows and columns at its end."""

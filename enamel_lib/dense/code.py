@@ -110,7 +110,10 @@ class Grid:
     def _strip(self, read: Read, *wanted: tuple[int, int]) -> np.ndarray:
         beyond = max(LAGS)
         spans = [(max(a - beyond, 0), min(b + beyond, side)) for (a, b), side in zip(wanted, self.shape, strict=True)]
-        planes = _planes(read(*self._below(spans)))
+        rgb = read(*self._below(spans))
+        if rgb.max(initial=0) < DARK:
+            return np.zeros((*(b - a for a, b in wanted), len(CHANNELS)), np.float32)
+        planes = _planes(rgb)
         if self.scale != (1.0, 1.0):
             places = self._below(spans)
             box = [

@@ -55,16 +55,25 @@ class Job:
     source: Source
     grid: Grid
     store: Path
+    half_width: float | None = None  # of the model's interval, of log H
 
     def images(self) -> dict[str, Image]:
         """What the store holds, by name."""
         shard, size = blocks.BLOCK_CELLS, CELL_UM
         image = partial(Image, self.store, shard=shard, pixel_size_um=size)
-        return {
+        kept = {
             "hardness": image(group="", shape=self.grid.cells),
             "mask": image(group="labels/mask", shape=self.grid.cells, dtype="uint8", fill=0),
             "picture": image(group="picture", shape=(3, *self.grid.cells), dtype="uint8", fill=0),
-        } | {name: image(group=f"work/{name}", shape=self.grid.cells, deep=False, fill=0.0) for name in READ}
+        }
+        if self.half_width is not None:
+            kept |= {"interval": image(group="interval", shape=(2, *self.grid.cells), dtype="float16")}
+        return kept
+
+    def work(self) -> dict[str, Image]:
+        """What the store holds while it is made."""
+        image = partial(Image, self.store, shape=self.grid.cells, shard=blocks.BLOCK_CELLS, pixel_size_um=CELL_UM)
+        return {name: image(group=f"work/{name}", deep=False, fill=0.0) for name in READ}
 
     def block(self, number: int) -> Block:
         """One of the blocks."""
@@ -92,7 +101,8 @@ def map_large(
         A name or path as of `indenter.load`.
     stem
         Of the results; `STEM.zarr` is an OME-Zarr image of the hardness, GPa, NaN where there is no reading, with
-        `labels/mask` (1 where there is) and `picture` at the same scale.
+        `labels/mask` (1 where there is) and `picture` at the same scale, and `interval`, its lower and upper end in
+        GPa, if the model has one.
     scheduler, workers
         As of `chunks.executor`.
     resume
@@ -106,17 +116,18 @@ def map_large(
         If a run of something else is to be resumed, or nothing was read.
     """
     grid = Grid.over(source.shape, pixel_size_um)
-    job = Job(source, grid, Path(f"{stem}.zarr").resolve())
-    images, root = job.images(), ome_zarr.attributes(job.store)
+    store = Path(f"{stem}.zarr").resolve()
+    root = ome_zarr.attributes(store)
     if resume and "facts" in root.get("enamel", {}):
         return root["enamel"]["facts"]
     about = {"picture": repr(source), "cells": grid.cells, "pixel_size_um": pixel_size_um, "block": blocks.BLOCK_CELLS}
-    about |= _prepare_elsewhere(model, job, resume)
-    journal = chunks.Journal(job.store / "work" / "journal", about, resume=resume)
+    about |= _prepare_elsewhere(model, store, grid, resume)
+    job = Job(source, grid, store, about["interval"] and about["interval"]["relative_half_width"])
+    images, journal = job.images(), chunks.Journal(store / "work" / "journal", about, resume=resume)
     if not journal.results:
-        for image in images.values():
+        for image in (*images.values(), *job.work().values()):
             image.create()
-        ome_zarr.list_labels(job.store, ["mask"])
+        ome_zarr.list_labels(store, ["mask"])
     with chunks.executor(scheduler, workers) as on:
 
         def stage(name: str, function: Callable[[Job, int], Any], count: int) -> None:
@@ -129,8 +140,8 @@ def map_large(
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
     of_model = {"model": str(model)} | {name: about[name] for name in ("weights_sha256", "interval")}
     facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um}
-    ome_zarr.attributes(job.store, enamel={"unit": "GPa", "facts": facts})
-    shutil.rmtree(job.store / "work")
+    ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts})
+    shutil.rmtree(store / "work")
     return facts
 
 
@@ -148,28 +159,30 @@ def _facts(journal: chunks.Journal, grid: Grid) -> dict[str, Any]:
 
 def read(job: Job, number: int) -> list[str]:
     """Read one block by the network, and write what was read; give the damaged chunks of the picture."""
-    block, images = job.block(number), job.images()
+    block, work = job.block(number), job.work()
     for name, values in _reader(job.store, threading.get_ident())(job.grid, job.source.read, block).items():
-        images[name].level()[block.place] = values.reshape(values.shape[:2])
-    images["picture"].level()[(slice(None), *block.place)] = np.moveaxis(_cells(job, block), -1, 0)
+        work[name].level()[block.place] = values.reshape(values.shape[:2])
+    job.images()["picture"].level()[(slice(None), *block.place)] = np.moveaxis(_cells(job, block), -1, 0)
     return sorted(getattr(job.source, "damaged", ()))  # of files
 
 
 def finish(job: Job, number: int) -> tuple[int, float, float]:
     """Write the hardness of one block; give how many cells have one, their sum and their sum of squares."""
     block, images = job.block(number), job.images()
-    found = blocks.hardness({name: images[name].level() for name in READ}, block, job.grid.cells)
+    found = blocks.hardness({name: image.level() for name, image in job.work().items()}, block, job.grid.cells)
     seen = np.isfinite(found)
     images["hardness"].level()[block.place] = found
     images["mask"].level()[block.place] = seen.astype(np.uint8)
+    if job.half_width is not None:
+        ends = found * np.exp([[[-job.half_width]], [[job.half_width]]])
+        images["interval"].level()[(slice(None), *block.place)] = ends.astype(np.float16)
     values = found[seen].astype(np.float64)
     return int(seen.sum()), float(values.sum()), float(values @ values)
 
 
 def shrink(job: Job, number: int, level: int) -> None:
     """Write one shard of a smaller level of each image."""
-    for name in ("hardness", "mask", "picture"):
-        image = job.images()[name]
+    for image in job.images().values():
         image.shrink(level, *list(image.shards(level))[number])
 
 
@@ -197,20 +210,17 @@ def _reader(store: Path, thread: int) -> blocks.Reader:
     return blocks.Reader(graphs, READ[:2], threads=1)
 
 
-def _prepare_elsewhere(model: str | os.PathLike, job: Job, resume: bool) -> dict[str, Any]:
+def _prepare_elsewhere(model: str | os.PathLike, store: Path, grid: Grid, resume: bool) -> dict[str, Any]:
     """Translate the network in a process of its own, whose memory is given back; give what `_prepare` does."""
     if not resume:
-        shutil.rmtree(job.store, ignore_errors=True)
-    (job.store / "work").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(store, ignore_errors=True)
+    (store / "work").mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(1, get_context("spawn")) as once:
-        return once.submit(_prepare, model, job).result()
+        return once.submit(_prepare, model, store, grid).result()
 
 
-def _prepare(model: str | os.PathLike, job: Job) -> dict[str, Any]:
-    """Write the graphs that read blocks; give the SHA-256 of the weights, and the interval of the model's card, if any.
-
-    The interval is one number for all readings, of log H, so it is kept as that, and not as two more maps.
-    """
+def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any]:
+    """Write the graphs that read blocks; give the SHA-256 of the weights, and the interval of the card, if any."""
     import keras
     import openvino as ov
 
@@ -218,9 +228,9 @@ def _prepare(model: str | os.PathLike, job: Job) -> dict[str, Any]:
 
     network = indenter.load(model)
     of_log = keras.Model(network.inputs, network.outputs[:2])
-    sides = (blocks.sides(side) for side in job.grid.cells)
+    sides = (blocks.sides(side) for side in grid.cells)
     for name, one in zip(GRAPHS, graph.translate(of_log, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
-        ov.serialize(one, job.store / "work" / name)
+        ov.serialize(one, store / "work" / name)
     return {"weights_sha256": base.weights_sha256(network), "interval": indenter.card(model).get("interval")}
 
 

@@ -27,8 +27,7 @@ class MapTiles:
             (ome_zarr.opened(self.store, str(level)), ome_zarr.opened(self.store, f"picture/{level}"))
             for level in range(len(datasets))
         ]
-        interval = about["enamel"]["facts"].get("interval")
-        self._half_width = interval and interval["relative_half_width"]  # of log H
+        self._interval = ome_zarr.opened(self.store, "interval/0") if (self.store / "interval").is_dir() else None
 
     def about(self) -> dict[str, Any]:
         """What a page has to know before it asks for tiles."""
@@ -60,9 +59,8 @@ class MapTiles:
             raise InputError(f"cell {row}, {col} lies beyond the map of {rows} x {cols}")
         value = float(self._levels[0][0][row, col])
         found = {"gpa": value if math.isfinite(value) else None}
-        if self._half_width and found["gpa"]:
-            low, high = (value * math.exp(sign * self._half_width) for sign in (-1, 1))
-            found |= {"low_gpa": low, "high_gpa": high}
+        if self._interval is not None and found["gpa"]:
+            found |= zip(("low_gpa", "high_gpa"), self._interval[:, row, col].tolist(), strict=True)
         return found
 
     def profile(self, start: tuple[float, float], end: tuple[float, float]) -> dict[str, list]:

@@ -61,6 +61,26 @@ def test_a_window_is_as_wide_as_the_receptive_field(model, rgb, monkeypatch):
     assert len(list(blocks.blocks(grid.cells))) == 2
 
 
+def test_what_is_dark_is_read_once_and_not_otherwise(model, monkeypatch):
+    """Blocks that see nothing are not computed again, and not a bit of them is another."""
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", 64)
+    picture, computed = np.zeros((256, 5120, 3), np.uint8), []
+    picture[:70, :90] = np.random.default_rng(0).integers(0, 256, (70, 90, 3))
+    grid, plain = code.Grid.over(picture.shape[:2], 0.06), blocks.Reader._read
+    monkeypatch.setattr(blocks.Reader, "_read", lambda *given: computed.append(1) or plain(*given))
+    reader, kept = reading.reader(model, grid.cells), []
+    for block in blocks.blocks(grid.cells):
+        before = len(computed)
+        found = reader(grid, code.reading(picture), block)
+        if before == len(computed):
+            kept.append((block, found))
+    assert 3 < len(computed) < len(kept)
+    for block, found in kept[::4]:
+        reader._dark.clear()
+        for name, values in reader(grid, code.reading(picture), block).items():
+            np.testing.assert_array_equal(found[name], values)
+
+
 def test_weights_that_change_are_read_anew(model, rgb):
     small = rgb[:128, :128]
     before = reading.read(model, small)["log_hardness"]

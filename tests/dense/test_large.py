@@ -69,10 +69,10 @@ def here(small_blocks, monkeypatch):
     monkeypatch.setattr(chunks, "executor", executor)
 
 
-def _prepare_here(model, job, resume):
-    (job.store / "work").mkdir(parents=True, exist_ok=True)
+def _prepare_here(model, store, grid, resume):
+    (store / "work").mkdir(parents=True, exist_ok=True)
     large._reader.cache_clear()
-    return large._prepare(model, job)
+    return large._prepare(model, store, grid)
 
 
 def written(folder, rgb, chunk, order, size_um=0.06):
@@ -155,6 +155,8 @@ def test_a_store_is_ome_zarr_with_its_pyramid_in_metres(here, model, rgb, tmp_pa
     mask = ome_zarr.opened(store, "labels/mask/0")[:]
     np.testing.assert_array_equal(mask == 1, np.isfinite(full))
     assert 0 < mask.mean() < 1
+    ends = ome_zarr.opened(store, "interval/0")[:]
+    np.testing.assert_allclose(ends, [full * np.exp(-0.2), full * np.exp(0.2)], rtol=1e-3)  # in 16 bits
     picture = ome_zarr.opened(store, "picture/0")[:, 20, 30]
     seen = rgb * pictures.find_signal(rgb, "a")[..., None]
     np.testing.assert_allclose(picture, seen[80:84, 120:124].mean(axis=(0, 1)), atol=1)

@@ -14,7 +14,12 @@ def write(store):
     hardness[:, 100:120] = np.nan
     rows, cols = np.indices(SHAPE)
     picture = np.stack([rows % 256, cols % 256, np.full(SHAPE, 90)]).astype(np.uint8)
-    kinds = {"": (hardness, "float32", np.nan), "picture": (picture, "uint8", 0)}
+    ends = np.stack([hardness * np.exp(-0.1), hardness * np.exp(0.1)])
+    kinds = {
+        "": (hardness, "float32", np.nan),
+        "interval": (ends, "float16", np.nan),
+        "picture": (picture, "uint8", 0),
+    }
     for group, (values, dtype, fill) in kinds.items():
         image = Image(store, group, values.shape, 256, 0.24, dtype, fill)
         image.create()
@@ -22,7 +27,5 @@ def write(store):
         for level in range(1, len(image.shapes)):
             for place in image.shards(level):
                 image.shrink(level, *place)
-    ome_zarr.attributes(
-        store, enamel={"unit": "GPa", "facts": {"interval": {"coverage": 0.9, "relative_half_width": 0.1}}}
-    )
+    ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": {}})
     return hardness
