@@ -171,6 +171,8 @@ def finish(job: Job, number: int) -> tuple[int, float, float]:
     block, images = job.block(number), job.images()
     found = blocks.hardness({name: image.level() for name, image in job.work().items()}, block, job.grid.cells)
     seen = np.isfinite(found)
+    if not seen.any():  # as it is where nothing was written
+        return 0, 0.0, 0.0
     images["hardness"].level()[block.place] = found
     images["mask"].level()[block.place] = seen.astype(np.uint8)
     if job.half_width is not None:

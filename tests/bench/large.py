@@ -1,20 +1,18 @@
-"""Measure maps of any size: megapixels a second in the memory and by processes, what a megapixel costs, peak memory.
+"""Measure maps of any size: megapixels a second in the memory and by processes, what a megapixel costs and takes.
 
-`python -m tests.bench.large GIGAPIXELS ...` draws the memory curve: a row of peak memory for each size.
+`python -m tests.bench.large` writes it to `data/results/large-speed.csv`, for notebook 14 and the README.
 """
 
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
+import pandas as pd
 
-from enamel_lib import simulate
+from enamel_lib import paths, simulate
 
 SIDE = 768  # px of the section that a picture repeats
 Row = tuple[str, float, str, str]
@@ -38,13 +36,13 @@ def mapping() -> Iterator[Row]:
     from enamel_lib import dense
     from enamel_lib.dense import blocks, code, reading
 
-    side = 3 * blocks.BLOCK_CELLS * code.CELL_PX
-    source = picture(side, side)
+    side = blocks.BLOCK_CELLS * code.CELL_PX
+    source = picture(2 * side, 3 * side)
     model = dense.load()
-    rgb = source.read(slice(0, side), slice(0, side))
+    rgb = source.read(*map(slice, source.shape))
     grid = code.Grid.over(rgb.shape[:2], 0.06)
-    read, block = reading.reader(model, grid.cells), list(blocks.blocks(grid.cells))[4]
-    megapixels = side * side / 9e6
+    read, block = reading.reader(model, grid.cells), list(blocks.blocks(grid.cells))[1]
+    megapixels = side * side / 1e6
     fastest = busiest = float("inf")
     for _ in range(2):
         start, busy = time.perf_counter(), time.process_time()
@@ -54,8 +52,9 @@ def mapping() -> Iterator[Row]:
     yield "dense map, cost", busiest / megapixels, "core-s/megapixel", "processor time, whatever else runs"
     for workers in (1, 2):
         rate, stored = by_processes(source, workers)
-        yield f"dense map, {workers} processes", rate, "megapixels/s", "reading, after the first blocks"
-    yield "dense map, stored", stored, "bytes/pixel", "OME-Zarr of hardness, mask and picture, all levels"
+        yield f"dense map, processes: {workers}", rate, "megapixels/s", "reading, after the first blocks"
+    yield "dense map, two processes / in the memory", rate * fastest / megapixels, "times", ""
+    yield "dense map, stored", stored, "bytes/pixel", "OME-Zarr of hardness, interval, mask and picture, all levels"
 
 
 def picture(rows: int, cols: int) -> Repeated:
@@ -81,35 +80,7 @@ def by_processes(source: Repeated, workers: int) -> tuple[float, float]:
     return pixels * rest / 1e6 / (times[-1] - times[workers - 1]), stored / pixels
 
 
-def peak_memory(source: Repeated) -> float:
-    """Peak of the memory of this process and those that it starts, each page counted once (PSS), GiB, while mapping."""
-    peak, done = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.5):
-            total, here = 0, psutil.Process()
-            for process in (here, *here.children(recursive=True)):
-                try:
-                    total += process.memory_full_info().pss
-                except psutil.NoSuchProcess:
-                    continue
-            peak[0] = max(peak[0], total / 2**30)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        by_processes(source, 2)
-    finally:
-        done.set()
-        watcher.join()
-    return peak[0]
-
-
 if __name__ == "__main__":
-    for gigapixels in map(float, sys.argv[1:]):
-        side = round((gigapixels * 1e9) ** 0.5)
-        start = time.perf_counter()
-        print(
-            f"{gigapixels:g} GP: {peak_memory(picture(side, side)):.3f} GiB, {time.perf_counter() - start:.0f} s",
-            flush=True,
-        )
+    table = pd.DataFrame(mapping(), columns=["what", "value", "unit", "note"])
+    table.to_csv(paths.DATA / "results" / "large-speed.csv", index=False, float_format="%.3g")
+    print(table.to_string(index=False))

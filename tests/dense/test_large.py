@@ -1,28 +1,19 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import zarr
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from enamel_lib import dense, models, pictures, simulate
-from enamel_lib.dense import blocks, indenter, labels, large, network
+from enamel_lib import pictures
+from enamel_lib.dense import large
 from enamel_lib.errors import EngineError, InputError
 from enamel_lib.inference import chunks, large_pictures, ome_zarr
-
-FIT = labels.Fit(0.1 * np.random.default_rng(1).standard_normal(13), 1.4, 0.05, 0.02, 0.1, 0.1, 0.5)
-SHAPE = (300, 420)
+from tests.dense.large_maps import SHAPE, hardness, in_memory, written
 
 
 class Here:
@@ -32,29 +23,6 @@ class Here:
         future = Future()
         future.set_result(function(*given))
         return future
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    made = indenter.with_hardness(network.build((4, 6, 6, 8, 8)), FIT)
-    path = tmp_path_factory.mktemp("model") / "small.keras"
-    models.save(made, path, {"name": "small", "interval": {"coverage": 0.9, "relative_half_width": 0.2}})
-    return path
-
-
-@pytest.fixture(scope="module")
-def rgb():
-    made = simulate.section(SHAPE, seed=2, texture="real-map").rgb.copy()
-    made[100:160, 200:300] = 0
-    return made
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Whatever is large in a map happens in a small one."""
-    monkeypatch.setattr(blocks, "BLOCK_CELLS", 32)
-    monkeypatch.setattr(ome_zarr, "CHUNK", 16)
 
 
 @pytest.fixture
@@ -73,31 +41,6 @@ def _prepare_here(model, store, grid, resume):
     (store / "work").mkdir(parents=True, exist_ok=True)
     large._reader.cache_clear()
     return large._prepare(model, store, grid)
-
-
-def written(folder, rgb, chunk, order, size_um=0.06):
-    """An OME-Zarr 0.5 with chunks of some size."""
-    stored = np.moveaxis(rgb, -1, 0) if order == "cyx" else rgb
-    sides = tuple(chunk[0] if name == "y" else chunk[1] if name == "x" else 3 for name in order)
-    group = zarr.open_group(folder, mode="w")
-    group.create_array("0", data=np.ascontiguousarray(stored), chunks=sides)
-    axes = [
-        {"name": n, "type": "channel"} if n == "c" else {"name": n, "type": "space", "unit": "micrometer"}
-        for n in order
-    ]
-    scale = [{"type": "scale", "scale": [1.0 if n == "c" else size_um for n in order]}]
-    multiscales = [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
-    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales}
-    return folder
-
-
-def in_memory(model, rgb, size=0.06):
-    signal = pictures.find_signal(rgb, "picture")
-    return dense.hardness_map(dense.load(model), rgb, pixel_size_um=size, signal=signal).hardness
-
-
-def hardness(stem):
-    return ome_zarr.opened(stem.with_name(stem.name + ".zarr"), "0")[:]
 
 
 @settings(
@@ -213,62 +156,6 @@ def test_another_picture_is_not_gone_on_with(tmp_path):
     assert chunks.Journal(tmp_path / "journal", {"picture": "a"}, resume=True).results == {("read", 0): []}
 
 
-SMALL_BLOCKS = """
-from enamel_lib.dense import blocks
-from enamel_lib.inference import ome_zarr
-blocks.BLOCK_CELLS, ome_zarr.CHUNK = 32, 16
-"""
-RUN = """
-import sys
-from pathlib import Path
-from enamel_lib.dense import large
-from enamel_lib.inference import large_pictures
-if __name__ == "__main__":
-    source, model, stem = map(Path, sys.argv[1:])
-    large.map_large(large_pictures.open_large(source), model, stem, pixel_size_um=0.06, workers=1, resume=True)
-"""
-
-
-def test_a_killed_run_leaves_no_process_and_ends_as_if_it_had_not_been(small_blocks, model, rgb, tmp_path):
-    """By SIGKILL, of real processes, once when some blocks are read."""
-    written(tmp_path / "a.zarr", rgb, (100, 100), "cyx")
-    (tmp_path / "run.py").write_text(SMALL_BLOCKS + RUN)
-    command = [sys.executable, tmp_path / "run.py", tmp_path / "a.zarr", model, tmp_path / "a-hardness"]
-    journal = tmp_path / "a-hardness.zarr/work/journal"
-    with (tmp_path / "log").open("w") as log:
-        first = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        while not (journal.exists() and journal.read_text().count("\n") > 3):
-            assert first.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.02)
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
-    done = journal.read_text()
-    assert 3 <= done.count("reading") < 12
-    subprocess.run(command, check=True, capture_output=True)
-    np.testing.assert_array_equal(hardness(tmp_path / "a-hardness"), in_memory(model, rgb))
-    left = subprocess.run(["ps", "-o", "pid=", "-g", str(first.pid)], capture_output=True, text=True).stdout
-    assert left.split() == []
-
-
-def test_a_cluster_that_loses_a_worker_makes_the_same_map(small_blocks, model, rgb, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    source = large_pictures.open_large(written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"))
-    (tmp_path / "preload.py").write_text(SMALL_BLOCKS)
-    few = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "preload": str(tmp_path / "preload.py")}
-    killed = []
-    with distributed.LocalCluster(**few) as cluster:
-
-        def kill(stage, done, total):
-            if stage == "reading" and done == 3:
-                killed.append(next(iter(cluster.workers.values())).pid)
-                os.kill(killed[0], signal.SIGKILL)
-
-        stem = tmp_path / "a-hardness"
-        large.map_large(source, model, stem, pixel_size_um=0.06, scheduler=cluster.scheduler_address, progress=kill)
-    assert len(killed) == 1
-    np.testing.assert_array_equal(hardness(stem), in_memory(model, rgb))
-
-
 def test_no_scheduler_is_said_in_one_line():
     pytest.importorskip("distributed")
     with pytest.raises(EngineError, match="no Dask scheduler"), chunks.executor("tcp://127.0.0.1:1"):
@@ -278,8 +165,8 @@ def test_no_scheduler_is_said_in_one_line():
 def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, rgb, tmp_path):
     picture, out = written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"), tmp_path / "out"
     (picture / "0/c/0/2/3").write_bytes(b"damaged")
-    code, said, warned = enamel("map", picture, "--out", out, "--model", model)
-    assert (code, "1 damaged chunks" in said) == (0, True)
+    status, said, warned = enamel("map", picture, "--out", out, "--model", model)
+    assert (status, "1 damaged chunks" in said) == (0, True)
     assert "row 200, column 300: damaged, and left out" in warned
     assert {path.name for path in out.iterdir()} == {f"a-hardness{end}" for end in (".zarr", ".csv", ".png", ".json")}
     table = pd.read_csv(out / "a-hardness.csv")
@@ -288,5 +175,5 @@ def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, 
     assert about["windows_read"] == table["hardness"].notna().sum()
     assert enamel("map", picture, "--out", out, "--model", model)[0] == 2
     assert enamel("map", picture, "--out", out, "--model", model, "--resume")[0] == 0
-    code, _, warned = enamel("map", picture, "--out", tmp_path / "b", "--mask", "a.png")
-    assert (code, "takes no --mask" in warned) == (2, True)
+    status, _, warned = enamel("map", picture, "--out", tmp_path / "b", "--mask", "a.png")
+    assert (status, "takes no --mask" in warned) == (2, True)
