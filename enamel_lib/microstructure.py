@@ -5,7 +5,6 @@ of the real map are the floor. Functions take decoded pictures, so simulated, ge
 """
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -187,12 +186,6 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         powers of ten), `rod_pitch` (relative difference).
     """
     return distances(measures(rgb), measures(reference))
-
-
-def median_likeness(maps: Sequence[np.ndarray], reference: np.ndarray) -> dict[str, float]:
-    """Median of the `likeness` of several maps to one, measure by measure."""
-    wanted = measures(reference)
-    return pd.DataFrame(distances(measures(one), wanted) for one in maps).median().to_dict()
 
 
 def distances(one: dict, other: dict) -> dict[str, float]:

@@ -69,11 +69,3 @@ def test_pitch_of_a_map_is_that_of_most_of_its_windows():
     wave = 0.5 + 0.25 * np.sin(2 * np.pi * rows / period) + 0.25 * np.sin(2 * np.pi * cols / period)
     rgb = np.repeat(np.rint(255 * wave).astype(np.uint8)[..., None], 3, axis=2)
     assert microstructure.rod_pitch(rgb) == pytest.approx(16, abs=1)
-
-
-def test_median_likeness_is_that_of_the_middle_map():
-    rng = np.random.default_rng(1)
-    reference = rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)
-    near, far = (np.clip(reference * factor, 0, 255).astype(np.uint8) for factor in (0.9, 0.5))
-    middle = microstructure.median_likeness([reference, near, far], reference)
-    assert middle["value_quantiles"] == microstructure.likeness(near, reference)["value_quantiles"] > 0

@@ -9,7 +9,7 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-START = "from enamel_lib import indenter\nindenter.build_indenter()(__import__('numpy').zeros((1, 200, 200, 3)))"
+START = "from enamel_lib import indenter\nindenter.build_indenter(25)(__import__('numpy').zeros((1, 25, 25, 3)))"
 
 
 @pytest.mark.parametrize("level", [None, "3"])  # the Makefile sets 3, and a kernel inherits what its parent set

@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "own_map",
         "reading",
         "resolution",
+        "sensitivity",
         "sources",
         "structure",
         "study",
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "evaluation": ["compare", "follow_truth", "relative_errors", "summary", "tile_r2"],
         "indenter": ["card", "find", "hardness_map", "load"],
         "learning": ["train"],
+        "sensitivity": ["follow_sensitivity"],
         "worth": ["worth_of_labels"],
     },
 )

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import ndtr
 
+from enamel_lib.dense.code import CELL_UM
 from enamel_lib.plots.style import MARKS, PAPER_GREY, letter, new_figure
 
 COUNTS = {"indents of one map": "indents", "grids": "indents"}  # kinds of labels that grow, and by what
@@ -96,4 +97,26 @@ def coverage(inside: Mapping[str, pd.Series], wanted: float) -> Figure:
     ax.axhline(wanted, color="black", lw=0.8, ls=":")
     ax.set(xlabel="section, from dentin to surface", ylabel="truth within the interval", ylim=(0, 1.02))
     figure.legend(loc="outside lower center", ncols=len(inside))
+    return figure
+
+
+def sensitivity(read: np.ndarray, true: np.ndarray, table: pd.DataFrame) -> Figure:
+    """What a section's reading hangs on beside the truth, and how far both agree in several sections.
+
+    `read` and `true` are GPa per degree in cells of 0.24 um; `table` is that of `dense.follow_sensitivity`.
+    """
+    figure = new_figure(2.5)
+    *maps, right = figure.subplots(1, 3, width_ratios=(1.3, 1.3, 1))
+    extent = (0, CELL_UM * read.shape[1], CELL_UM * read.shape[0], 0)
+    top = max(np.quantile(field, 0.99) for field in (read, true))
+    for ax, field, title in zip(maps, (read, true), ("read", "true"), strict=True):
+        shown = ax.imshow(field, extent=extent, cmap="magma", vmin=0, vmax=top)
+        ax.set(title=f"sensitivity, {title}", xlabel="µm")
+    figure.colorbar(shown, ax=maps, label="GPa/°", shrink=0.8, extend="max")
+    numbers = np.arange(1, len(table) + 1)
+    for (column, name), mark in zip((("read", "reading"), ("shown", "misorientation shown")), MARKS, strict=False):
+        right.plot(numbers, table[column], mark, ms=3.5, label=name)
+    right.set(xlabel="section, from dentin to surface", ylabel="r with the truth", ylim=(0, 1.02))
+    right.legend(loc="lower left")
+    letter([*maps, right])
     return figure

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "fitting",
         "classic",
         "law",
+        "likeness",
         "mosaics",
         "rods",
         "sensitivity",
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "two_sample",
     ],
     submod_attrs={
+        "likeness": ["measured_maps"],
         "mosaics": ["mosaic"],
         "simulator": ["WORLDS", "Section", "local_misorientation", "section", "sections"],
         "texture": ["Texture", "preset", "presets"],

@@ -44,7 +44,7 @@ class TwoSample:
         return float(np.mean(self.areas))
 
 
-def two_sample_test(real: np.ndarray, simulated: Sequence[np.ndarray], *, seed: int = 0) -> TwoSample:
+def two_sample_test(real: np.ndarray, simulated: Sequence[pd.DataFrame], *, seed: int = 0) -> TwoSample:
     """Train a random forest on one half of the real map against half of the simulated ones, test it on the others.
 
     Parameters
@@ -52,10 +52,11 @@ def two_sample_test(real: np.ndarray, simulated: Sequence[np.ndarray], *, seed: 
     real
         `(H, W, 3)` uint8, at least 200 px wide and 100 px high.
     simulated
-        At least two maps at the same scale, `(H, W, 3)` uint8.
+        `microstructure.orientation_statistics` of the crops of at least two maps at the same scale
+        (`measured_maps`).
     """
     halves = [orientation_statistics(crops([half], REAL_STRIDE_PX)) for half in np.array_split(real, 2, axis=1)]
-    made = [orientation_statistics(crops(simulated[start::2], SIMULATED_STRIDE_PX)) for start in (0, 1)]
+    made = [pd.concat(simulated[start::2]) for start in (0, 1)]
     areas, curves, importances = [], [], []
     for learnt, tested in ((0, 1), (1, 0)):
         forest = RandomForestClassifier(TREES, class_weight="balanced", random_state=seed, n_jobs=-1)

@@ -269,7 +269,7 @@ def test_the_pixel_size_decides_the_scale(enamel, quick_predictor, tmp_path):
 
 def test_a_map_takes_little_memory(enamel, quick_predictor, tmp_path):
     """12 bytes a pixel at most, by the growth from one size to another."""
-    peaks, sides = [], (2000, 4000)  # drawn at the same size
+    peaks, sides = [], (1200, 2400)  # drawn at the same size
     for side in sides:
         path = tmp_path / f"{side}.png"
         Image.fromarray(np.full((side, side, 3), (0, 200, 20), np.uint8)).save(path)

@@ -81,8 +81,8 @@ class TestReference:
         def evaluate(pictures):
             return 2 + pictures.mean(axis=(1, 2)) @ [0.012, 0.008, -0.004]
 
-        settings = {"latent_dim": generator.latent_dim, "generations": 20}
-        for seed in range(3):
+        settings = {"latent_dim": generator.latent_dim, "generations": 15}
+        for seed in range(2):
             ours = genetic.evolve(generator.generate, evaluate, 3.6, seed=seed, **settings)
             theirs = genetic.evolve(keras_generate, evaluate, 3.6, seed=seed, **settings)
             np.testing.assert_array_equal(ours.born, theirs.born)
