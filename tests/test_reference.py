@@ -1,11 +1,13 @@
 import functools
 import hashlib
 import http.server
+import io
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from enamel_lib import paths, pic, reference
@@ -15,10 +17,19 @@ NAME = reference.REAL_MAP
 NOWHERE = "http://127.0.0.1:9/"
 
 
-def offer(monkeypatch, url, content=b""):
-    """Register `content` as the real map, to be downloaded from a folder of the web."""
-    item = replace(reference.REGISTRY[NAME], url=url + NAME, sha256=hashlib.sha256(content).hexdigest())
-    monkeypatch.setitem(reference.REGISTRY, NAME, item)
+def offer(monkeypatch, url, content=b"", name=NAME):
+    """Register `content` as the real map, or another file, to be downloaded from a folder of the web."""
+    item = replace(reference.REGISTRY[name], url=url + name, sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(reference.REGISTRY, name, item)
+
+
+def titanium():
+    """Content of the two files on titanium, as they were published, of 4 x 3 indents and 3 x 3 orientations."""
+    rows, cols = np.mgrid[:4, :3] * reference.TITANIUM_UM
+    indents = io.BytesIO()
+    scipy.io.savemat(indents, {"X": cols, "Y": rows, "H": 3 + rows / 10 + cols})
+    lines = [f"{x} {y} 1 90 {10 * y} 0" for y, x in zip(rows[:3].ravel(), cols[:3].ravel(), strict=True)]
+    return {reference.INDENTS: indents.getvalue(), reference.ORIENTATION: "\n".join(lines).encode()}
 
 
 @pytest.fixture
@@ -45,7 +56,12 @@ def server(away, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
-        offer(monkeypatch, f"http://127.0.0.1:{running.server_port}/", (folder / NAME).read_bytes())
+        address = f"http://127.0.0.1:{running.server_port}/"
+        offer(monkeypatch, address, (folder / NAME).read_bytes())
+        for name, content in titanium().items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+            offer(monkeypatch, address, content, name)
         yield picture, folder
         running.shutdown()
         thread.join()
@@ -144,10 +160,30 @@ def test_titanium_is_joined_as_its_readme_says(tmp_path):
     assert sum(1 for _ in (tmp_path / "indents.csv").open()) == 15_868
 
 
+def test_titanium_is_downloaded_checked_and_kept(server):
+    _, folder = server
+    found = reference.titanium()
+    np.testing.assert_allclose(found.hardness, 3 + np.mgrid[:3, :3][0] / 5 + np.mgrid[:3, :3][1] * 2)
+    np.testing.assert_allclose(found.axes[1], [[np.sin(np.pi / 9), 0, np.cos(np.pi / 9)]] * 3, atol=1e-9)
+    for name in titanium():
+        (folder / name).unlink()
+    np.testing.assert_array_equal(reference.titanium().hardness, found.hardness)
+
+
+@pytest.mark.parametrize("name", [reference.INDENTS, reference.ORIENTATION])
+def test_other_titanium_is_refused_and_not_kept(server, away, name):
+    _, folder = server
+    (folder / name).write_bytes(b"not titanium")
+    with pytest.raises(InputError, match="could not be had") as error:
+        reference.titanium()
+    assert name in str(error.value)
+    assert not (away / "cache" / name).exists()
+
+
 @pytest.mark.usefixtures("away")
 def test_without_titanium_a_line_says_so(monkeypatch, capfd):
     for name in (reference.INDENTS, reference.ORIENTATION):
-        monkeypatch.setitem(reference.REGISTRY, name, replace(reference.REGISTRY[name], url=NOWHERE + name))
+        offer(monkeypatch, NOWHERE, name=name)
     assert reference.titanium_if_there() is None
     said, noise = capfd.readouterr()
     assert (said.count("\n"), noise) == (1, "")

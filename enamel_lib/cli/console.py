@@ -129,18 +129,19 @@ def mapped(
     that it learned at; `reading` is for `read_picture`.
     """
     from enamel_lib import dense
+    from enamel_lib.indenter import network as window_network
     from enamel_lib.inference import base, hardness_map
 
-    network = dense.find(model)
-    picture = read_picture(path, scale, resample=network is None, **reading)
-    if network is not None:
+    network, is_dense = window_network.load_either(model)
+    picture = read_picture(path, scale, resample=not is_dense, **reading)
+    if is_dense:
         seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
         how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
         card = dense.card(model)
         how |= {key: card[key] for key in ("interval", "resolution") if key in card}
         made = dense.hardness_map(network, picture.rgb, **seen)
         return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
-    read_by = predictor(model, engine)
+    read_by = base.make_predictor(network, engine=engine)
     with steps("mapping") as step:
         made = hardness_map.raster(picture.rgb, read_by, stride=stride, signal=picture.signal, progress=step)
     how = {name: getattr(read_by, name) for name in ("weights_sha256", "engine", "precision")}

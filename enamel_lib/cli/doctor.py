@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from enamel_lib import dense, images, inference, models, paths, reference
+from enamel_lib import images, inference, models, paths, reference
+from enamel_lib.dense import study
 from enamel_lib.errors import EnamelError
 from enamel_lib.generators.keras import load_network
 from enamel_lib.generators.tf1 import client
@@ -57,9 +58,16 @@ def _models_and_engines() -> Iterator[Row]:
         try:
             if "network" in models.read_card(path):  # as only generators have it
                 load_network(path)
-            elif dense.find(path) is None:
-                model = network.load_indenter(path)
+            else:
+                loaded, is_dense = network.load_either(path)
+                model = model if is_dense else loaded
             yield path.stem, True, "weights match their card"
+        except EnamelError as error:
+            yield path.stem, False, str(error)
+    for path in sorted((paths.MODELS / study.FOLDER).glob("*.json")):
+        try:
+            study.load(path)
+            yield path.stem, True, "what c-axes mean can be read"
         except EnamelError as error:
             yield path.stem, False, str(error)
     model = model or network.build_indenter()

@@ -39,28 +39,21 @@ def evolve(
     from enamel_lib.evolve.search import REACHED
 
     check_target(target)
-    from enamel_lib import dense
     from enamel_lib.evolve import designs, judges
     from enamel_lib.generators import loading
-    from enamel_lib.inference import base
 
     results = [out / name for name in (designs.PICTURE, designs.TRACE, designs.FACTS)]
     console.claim(*results, checkpoints=[out / designs.CHECKPOINT], resume=resume, force=force)
-    network = dense.find(model)
-    if network is None:
-        predictor = console.predictor(model, "auto")
-        judge, weights = judges.evaluator(predictor), predictor.weights_sha256
-    else:
-        judge, weights = judges.dense_evaluator(network), base.weights_sha256(network)
+    judge = judges.load(model)
     settings = {"protocol": protocol, "seed": seed}
     with console.steps("evolving") as step:
         facts = designs.design(
             target,
             loading.load_generator(generator, engine=engine),
-            judge,
+            judge.evaluate,
             out,
             **settings,
-            indenter_sha256=weights,
+            indenter_sha256=judge.weights_sha256,
             anew=force and not resume,
             generations=generations,
             tolerance=tolerance,

@@ -155,6 +155,8 @@ def fit_axes(
     from enamel_lib import paths, reference
     from enamel_lib.dense import axes, study
 
+    if not name or Path(name).name != name:
+        raise InputError(f"{name!r} is no name of a file; give --name of the material, such as titanium")
     console.claim(out / f"{name}.json", *(out / f"{name}-{table}.csv" for table in study.TABLES), force=force)
     about = {}
     if root is None:

@@ -49,32 +49,31 @@ def load(name: str | os.PathLike = "default") -> keras.Model:
 
     Raises ModelError if the file is missing, is not the one its card describes, or is no dense indenter.
     """
-    model = find(name)
-    if model is None:
+    model = models.load(path_of(name))
+    if not is_dense(model):
         raise ModelError(f"{name} holds no dense indenter; train one with `enamel train-dense`")
     return model
 
 
-def _path_of(name: str | os.PathLike) -> Path:
-    """File of a model by its name, or that path itself."""
+def path_of(name: str | os.PathLike) -> Path:
+    """File of a model by its name as of `load`, or that path itself; a ModelError if it is missing."""
     name = NAMES.get(str(name), str(name))
-    return Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
-
-
-def find(name: str | os.PathLike) -> keras.Model | None:
-    """Load as `load` does, but give None if the file holds another network."""
-    path = _path_of(name)
+    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
     if not path.is_file():
         raise ModelError(
             f"no model {path}; train one with `enamel train-dense`, or name one of those in {paths.MODELS}"
         )
-    model = models.load(path)
-    return model if model.output_names[0] == "log_hardness" else None
+    return path
+
+
+def is_dense(model: keras.Model) -> bool:
+    """Whether a network is a dense indenter."""
+    return model.output_names[0] == "log_hardness"
 
 
 def card(name: str | os.PathLike = "default") -> dict[str, Any]:
     """Model card of trained weights, by names as of `load`; empty if there is none."""
-    return models.read_card(_path_of(name))
+    return models.read_card(path_of(name))
 
 
 def hardness_map(

@@ -33,8 +33,13 @@ def groups(known: axes.Indented, kind: str) -> np.ndarray:
 
 
 def folds(group: np.ndarray, seed: int, count: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Leave out groups in turn, as many indents each time as it goes: masks `(N,)` of those kept, and those left."""
+    """Leave out groups in turn, as many indents each time as it goes: masks `(N,)` of those kept, and those left.
+
+    A single group cannot be left out: there are no folds then.
+    """
     count = min(count or FOLDS, len(np.unique(group)))
+    if count < 2:
+        return []
     splits = GroupKFold(count, shuffle=True, random_state=seed).split(group, groups=group)
     return [(np.isin(np.arange(len(group)), kept), np.isin(np.arange(len(group)), left)) for kept, left in splits]
 

@@ -87,15 +87,20 @@ def intervals_of_batches(known: axes.Indented, model: axes.AxisIndenter) -> pd.D
 
     A batch of which nothing is known lies where its places say; the others where the model has found them. A row for
     each batch and calibration: `batch`, `by`, `half_width` (of log H, so relative) and `inside`, the share of the
-    batch within. By batches, eight promise nothing for a ninth at 90 %; the width is that which holds for them.
+    batch within. By batches, eight promise nothing for a ninth at 90 %; the width is that which holds for them. There
+    is no row where the others are a single group.
     """
     hardness, rows = np.log(known.table["hardness"].to_numpy()), []
     for new in np.unique(known.batches):
         test = known.batches == new
+        if test.all():  # nothing is left to learn from
+            continue
         error = hardness - np.log(_without(known, model.moves, test))
         for by in ("rows", "blocks", "batches"):
             group, errors = left_out.groups(known, by)[~test], np.empty(len(hardness))
-            for _, left in left_out.folds(group, 0):
+            if not (folds := left_out.folds(group, 0)):
+                continue
+            for _, left in folds:
                 also = np.zeros(len(test), bool)
                 also[np.flatnonzero(~test)[left]] = True
                 found = _without(known, model.moves, also, beside=test, unknown=by == "batches")

@@ -3,23 +3,46 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, FiniteFloat
 
 from enamel_lib import models, paths
 from enamel_lib.dense import axes, labels, left_out, measured
-from enamel_lib.errors import ModelError
+from enamel_lib.errors import DataError, ModelError
 from enamel_lib.reproduce import report
-from enamel_lib.structured import read_json
+from enamel_lib.structured import Strict, read_json
 
 SEEDS = 5  # of the folds, for grains and blocks
 FAR = 3  # pixels of the farthest shift tried
 CEILING = "each grain's mean"  # over all its indents, among the scores: what no value constant in a grain can pass
 TABLES = ("predictions", "scores", "shifts", "labels", "intervals")
 WHERE = paths.DATA / "results"  # shipped tables, `NAME-TABLE.csv`
-MODELS = paths.MODELS / "axes"  # shipped models, `NAME.json`
+FOLDER = "axes"  # of shipped models, `NAME.json`, within `paths.MODELS`
+
+
+class _Fit(Strict):
+    """As `labels.Fit`."""
+
+    weights: Annotated[list[float], Field(min_length=len(axes.HARMONICS), max_length=len(axes.HARMONICS))]
+    intercept: float
+    noise: float
+    area_noise: float
+    map_sd: float
+    area_map_sd: float
+    area_share: float
+
+
+class _Card(BaseModel):
+    """What is read of a model's card, as `save` writes it."""
+
+    harmonics: tuple[str, ...]
+    fit: _Fit
+    support_um: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    moves_um: list[tuple[FiniteFloat, FiniteFloat]]
+    levels: dict[int, FiniteFloat]
 
 
 def study(
@@ -27,7 +50,6 @@ def study(
     out: Path,
     name: str,
     *,
-    seeds: int = SEEDS,
     progress: Callable[[str], None] = lambda stage: None,
     **about: Any,
 ) -> pd.DataFrame:
@@ -41,8 +63,6 @@ def study(
         Folder of `NAME.json`, the model and its card, and `NAME-TABLE.csv`, the `TABLES`.
     name
         Of the material.
-    seeds
-        How many times grains and blocks are dealt into folds.
     progress
         Hears what comes next.
     about
@@ -51,13 +71,21 @@ def study(
     Returns
     -------
     scores
-        A row for each `kind` of what is left out and `seed`, and R2 of each model.
+        A row for each `kind` of what is left out and `seed`, and R2 of each model; none of a kind that is one group.
+
+    Raises
+    ------
+    DataError
+        If all indents are on one grain.
     """
+    if not left_out.folds(known.grains(), 0):
+        raise DataError(f"all {len(known.table)} indents are on one grain; hardness is learned from c-axes that differ")
     progress("fit")
     model = axes.fit(known)
     rows, kept, ceiling = [], {}, left_out.ceiling(known, model.moves)
-    for kind in left_out.KINDS:
-        for seed in range(seeds if kind in ("grains", "blocks") else 1):
+    kinds = [kind for kind in left_out.KINDS if left_out.folds(left_out.groups(known, kind), 0)]
+    for kind in kinds:
+        for seed in range(SEEDS if kind in ("grains", "blocks") else 1):
             progress(f"{kind} left out, seed {seed}")
             found = left_out.predictions(known, kind, seed=seed)
             rows.append({"kind": kind, "seed": seed} | left_out.scores(known, found).to_dict() | {CEILING: ceiling})
@@ -90,13 +118,14 @@ def save(model: axes.AxisIndenter, path: Path, **about: Any) -> None:
 
 def load(name: str | Path) -> axes.AxisIndenter:
     """Load a model, `titanium` or the path of a `.json`; a ModelError if there is none, or it is of another kind."""
-    path = Path(name) if Path(name).suffix else MODELS / f"{name}.json"
-    card = read_json(path, dict[str, Any])
-    if card.get("harmonics") != list(axes.HARMONICS):
+    path = Path(name) if Path(name).suffix else paths.MODELS / FOLDER / f"{name}.json"
+    if not path.is_file():
+        raise ModelError(f"no model {path}; make one with `enamel fit-axes`, or name one of those in {path.parent}")
+    card = read_json(path, _Card)
+    if card.harmonics != axes.HARMONICS:
         raise ModelError(f"{path} was learned from other harmonics; make it anew with `enamel fit-axes`")
-    fit = card["fit"] | {"weights": np.array(card["fit"]["weights"])}
-    levels = {int(grain): level for grain, level in card["levels"].items()}
-    return axes.AxisIndenter(labels.Fit(**fit), card["support_um"], np.array(card["moves_um"]), levels)
+    fit = labels.Fit(**card.fit.model_dump() | {"weights": np.array(card.fit.weights)})
+    return axes.AxisIndenter(fit, card.support_um, np.array(card.moves_um), card.levels)
 
 
 def table(name: str, kind: str) -> pd.DataFrame:

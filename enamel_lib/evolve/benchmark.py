@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from enamel_lib import checkpoints, dense, inference, models, paths, structured
+from enamel_lib import checkpoints, models, paths, structured
 from enamel_lib.errors import InputError, ModelError, check_choice
 from enamel_lib.evolve import judges, search
 from enamel_lib.evolve.genetic import GeneticAlgorithm
@@ -118,19 +118,15 @@ def compare_shipped(
 
     InputError if the gradient is asked for with a dense indenter.
     """
-    generator, seen_through = loading.load_generator(), dense.find(model)
-    if seen_through is None:
-        indenter = network.load_indenter(model)
-        evaluate = judges.evaluator(inference.make_predictor(indenter))
-        gradient = judges.error_gradient(generator.network, indenter, latent_dim=generator.latent_dim)
+    generator, judge, gradient = loading.load_generator(), judges.load(model), None
+    if not judge.is_dense:
+        gradient = judges.error_gradient(generator.network, judge.network, latent_dim=generator.latent_dim)
     elif "gradient" in methods:
         raise InputError(f"the gradient method sees inside window networks only; leave it out, or take {WINDOW}")
-    else:
-        evaluate, gradient = judges.dense_evaluator(seen_through), None
     return compare(
         path,
         generator.generate,
-        evaluate,
+        judge.evaluate,
         gradient,
         latent_dim=generator.latent_dim,
         networks=shipped_networks(model),

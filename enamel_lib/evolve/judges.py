@@ -5,6 +5,7 @@ hardness of them. It cannot see depth or regions, so it says how designs compare
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -17,7 +18,8 @@ from enamel_lib.evolve.operators import OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.generators import metrics
 from enamel_lib.images import TILE
-from enamel_lib.inference.base import Predictor
+from enamel_lib.indenter.network import load_either
+from enamel_lib.inference import base
 from enamel_lib.pic import PIXEL_UM  # also of what a generator that learnt from tiles draws, once it has their size
 from enamel_lib.simulate import law, simulator
 
@@ -25,7 +27,26 @@ COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the n
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
 
 
-def evaluator(predictor: Predictor) -> search.Evaluate:
+@dataclass(frozen=True)
+class Judge:
+    """An indenter that judges pictures: its network, whether that is dense, and pictures of any size to hardness."""
+
+    network: keras.Model
+    is_dense: bool
+    evaluate: search.Evaluate
+    weights_sha256: str
+
+
+def load(name: str) -> Judge:
+    """Load a judge, `indenter-audited` or another window network, or a dense indenter; by its name or file."""
+    network, is_dense = load_either(name)
+    if is_dense:
+        return Judge(network, True, dense_evaluator(network), base.weights_sha256(network))
+    predictor = base.make_predictor(network)
+    return Judge(network, False, evaluator(predictor), predictor.weights_sha256)
+
+
+def evaluator(predictor: base.Predictor) -> search.Evaluate:
     """Pictures of any size to hardness: enlarged or shrunk to the network's tile, then predicted."""
     return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
 

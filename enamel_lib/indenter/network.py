@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from enamel_lib import models, paths
+from enamel_lib import dense, models, paths
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.images import in_batches
 
@@ -80,7 +80,22 @@ def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
     path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
     if not path.is_file():
         raise ModelError(f"no model {path}; train one with `enamel train`, or name one of those in {paths.MODELS}")
+    return _checked(models.load(path), path)
+
+
+def load_either(name: str | os.PathLike) -> tuple[keras.Model, bool]:
+    """Load a dense indenter or the window network, by names as of `dense.load`, and tell whether it is dense.
+
+    Raises ModelError as `load_indenter`.
+    """
+    path = dense.indenter.path_of(name)
     model = models.load(path)
+    is_dense = dense.indenter.is_dense(model)
+    return model if is_dense else _checked(model, path), is_dense
+
+
+def _checked(model: keras.Model, path: Path) -> keras.Model:
+    """Give a network if it is that of `build_indenter`; a ModelError if not."""
     expected = build_indenter()
     shapes = [[(v.path, v.shape) for v in network.variables] for network in (model, expected)]
     if shapes[0] != shapes[1] or model.input_shape != expected.input_shape:

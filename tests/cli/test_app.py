@@ -15,6 +15,8 @@ from PIL import Image
 from enamel_lib import inference, paths, reference, simulate
 from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
+from enamel_lib.indenter import network
+from enamel_lib.inference import base
 from enamel_lib.reproduce import notebooks
 
 WINDOWS = ("--model", "indenter-audited")  # of `enamel map`, whose default reads no windows
@@ -34,6 +36,8 @@ def quick_predictor(monkeypatch):
             return 2 + np.asarray(batch, np.float32).max(axis=3).mean(axis=(1, 2)) / 255
 
     monkeypatch.setattr(console, "predictor", lambda model, engine: Brightness())
+    monkeypatch.setattr(network, "load_either", lambda model: (None, False))
+    monkeypatch.setattr(base, "make_predictor", lambda model, engine: Brightness())
 
 
 @pytest.fixture

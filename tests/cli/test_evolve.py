@@ -8,8 +8,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from enamel_lib import dense
-from enamel_lib.cli import console
 from enamel_lib.evolve import judges
 from enamel_lib.generators import loading
 from tests.evolve.test_genetic import LATENT, generate
@@ -25,9 +23,9 @@ def evolve(enamel, monkeypatch):
         halves = tiles.reshape(len(tiles), 200, 2, -1).mean(axis=(1, 3), dtype=float)
         return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
 
-    predictor.size, predictor.weights_sha256 = 200, "this one"
-    monkeypatch.setattr(dense, "find", lambda model: None)
-    monkeypatch.setattr(console, "predictor", lambda model, engine: predictor)
+    predictor.size = 200
+    judge = SimpleNamespace(evaluate=judges.evaluator(predictor), weights_sha256="this one")
+    monkeypatch.setattr(judges, "load", lambda model: judge)
 
     return lambda *arguments: enamel("evolve", *arguments)
 
@@ -62,7 +60,7 @@ def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, 
 
 @pytest.mark.parametrize("target", ["nan", "-1", "0", "1e9"])
 def test_what_is_no_hardness_is_refused_before_anything_is_loaded(evolve, monkeypatch, tmp_path, target):
-    monkeypatch.setattr(console, "predictor", None)
+    monkeypatch.setattr(judges, "load", None)
     code, _, complaint = evolve("--target", target, "--out", tmp_path)
     assert code == 2
     assert complaint.count("\n") == 1

@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 import tifffile
 from PIL import Image
 from scipy import ndimage
 
 from enamel_lib import dense, inference, simulate
-from enamel_lib.cli import console
+from enamel_lib.dense import axes, left_out, measured, study
+from enamel_lib.indenter import network
+from enamel_lib.inference import base
+from tests.dense.test_axes import PIXEL_UM, grown, law, write
 
 
 class Brightness(inference.Predictor):
@@ -29,8 +33,8 @@ class Brightness(inference.Predictor):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A picture of smooth blobs at 0.12 um per pixel, read in windows; indents read it 2.4 um too far right."""
-    monkeypatch.setattr(dense, "find", lambda model: None)
-    monkeypatch.setattr(console, "predictor", lambda model, engine: Brightness())
+    monkeypatch.setattr(network, "load_either", lambda model: (None, False))
+    monkeypatch.setattr(base, "make_predictor", lambda model, engine: Brightness())
     rng = np.random.default_rng(1)
     blobs = ndimage.gaussian_filter(rng.standard_normal((400, 500)), 25)
     picture = np.uint8(40 + 170 * (blobs - blobs.min()) / np.ptp(blobs))
@@ -164,3 +168,53 @@ def test_the_size_of_pixels_is_that_of_the_file_and_no_signal_is_no_reading(enam
     first = true["X [µm]"] / 0.12 - (200 - 25 + 50)  # px right of the first window with signal enough
     assert (first >= 10).sum() <= len(table) <= (first >= 0).sum() < len(true)
     assert f"{len(table)} of {len(true)} indents" in said
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """`enamel fit-axes` with as few folds, seeds and draws as there can be; threads would wait for each other."""
+    for module, values in {
+        left_out: {"FOLDS": 2},
+        measured: {"COUNTS": (64,), "DRAWS": 1},
+        study: {"SEEDS": 1, "FAR": 1},
+    }.items():
+        for name, value in values.items():
+            monkeypatch.setattr(module, name, value)
+    with threadpoolctl.threadpool_limits(1):
+        yield
+
+
+@pytest.mark.usefixtures("hurried")
+def test_fit_axes_learns_another_material_and_judges_it(enamel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(write(Path("metal"), count=1) / "indents.csv").sample(300, random_state=0)
+    table.to_csv("metal/indents.csv", index=False)
+    code, _, complaint = enamel("fit-axes", "metal", "--name", "metal", "--out", "axes")
+    assert code == 0, complaint
+    assert {path.name for path in Path("axes").iterdir()} == {"metal.json", *(f"metal-{n}.csv" for n in study.TABLES)}
+    new = grown(9)
+    read = study.load("axes/metal.json").hardness_map(axes.AxisMap("new", new, PIXEL_UM)).hardness
+    assert np.corrcoef(read.ravel(), law(new).ravel())[0, 1] > 0.8
+    card, scores = json.loads(Path("axes/metal.json").read_text()), pd.read_csv("axes/metal-scores.csv")
+    assert card["indents"] == len(pd.read_csv("axes/metal-predictions.csv")) == 300
+    assert list(scores["kind"]) == list(left_out.KINDS)
+    assert set(pd.read_csv("axes/metal-intervals.csv")["by"]) == {"rows", "blocks"}  # of two batches, one is left
+    assert card["left_out_r2"]["grains"]["mean"] == scores.set_index("kind").at["grains", "c-axis"]
+    code, _, complaint = enamel("fit-axes", "metal", "--name", "metal", "--out", "axes")
+    assert code == 2
+    assert "--force" in complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(("nowhere",), "nowhere"), (("metal", "--name", "../mine"), "'../mine'"), (("metal", "--name", ""), "''")],
+)
+def test_fit_axes_refuses_before_any_work(enamel, tmp_path, monkeypatch, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study, "study", None)
+    Path("metal").mkdir()
+    code, _, complaint = enamel("fit-axes", *arguments, "--out", "axes")
+    assert code == 2
+    assert word in complaint
+    assert complaint.count("\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -4,7 +4,7 @@ import pytest
 from scipy import ndimage, special
 
 from enamel_lib.dense import axes, labels, left_out, measured, study, textures
-from enamel_lib.errors import InputError, ModelError
+from enamel_lib.errors import DataError, InputError, ModelError
 
 PIXEL_UM = 2.0
 MODEL = axes.AxisIndenter(
@@ -96,3 +96,11 @@ def test_a_model_is_the_same_after_saving_and_another_is_refused(tmp_path):
     (tmp_path / "it.json").write_text(other)
     with pytest.raises(ModelError, match="other harmonics"):
         study.load(tmp_path / "it.json")
+
+
+def test_a_single_batch_is_not_left_out_and_a_single_grain_is_refused(tmp_path):
+    known = squares(by_grain)
+    assert left_out.folds(left_out.groups(known, "batches"), 0) == []
+    assert measured.intervals_of_batches(known, MODEL).empty
+    with pytest.raises(DataError, match="all 64 indents are on one grain"):
+        study.study(squares(by_grain, count=1), tmp_path, "one")
