@@ -189,8 +189,8 @@ def likeness(rgb: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
 
 def distances(one: dict, other: dict) -> dict[str, float]:
-    """Distances between the `measures` of two maps, as `likeness` gives them."""
-    return {name: float(between(one[name], other[name])) for name, between in DISTANCES.items()}
+    """Distances between the `measures` of two maps, or some of them, as `likeness` gives them."""
+    return {name: float(DISTANCES[name](value, other[name])) for name, value in one.items()}
 
 
 def orientation_statistics(tiles: np.ndarray) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -50,6 +51,24 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, which becomes `path` at the end, or vanishes on any error.
+
+    Raises InputError if `path` is there already, other than as an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path}: already there and not empty; remove it or choose another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
+    try:
+        yield folder
+        folder.chmod(0o755)  # mkdtemp makes folders private
+        folder.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

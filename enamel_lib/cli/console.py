@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from enamel_lib.inference.base import Predictor
     from enamel_lib.inference.hardness_map import HardnessMap
     from enamel_lib.inference.scaling import Scaled
+    from enamel_lib.pictures import Picture
 
 Drawing = Annotated[
     str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
@@ -95,13 +96,17 @@ def read_picture(
     pixel_size: float | None = None,
     mask: Path | None = None,
     resample: bool = True,
+    picture: "Picture | None" = None,
 ) -> "Scaled":
-    """Read a picture, mask it, bring it to the scale that networks learned at, and print what to know of it."""
+    """Read a picture, mask it, bring it to the scale that networks learned at, and print what to know of it.
+
+    `picture` is what the file holds, if it was read already.
+    """
     from enamel_lib import pictures
     from enamel_lib.inference import scaling
 
     factor = scaling.factor(scale)
-    picture = pictures.read_picture(path)
+    picture = picture or pictures.read_picture(path)
     picture = picture.masked(mask) if mask else picture
     try:
         bring = scaling.to_scale if resample else scaling.as_it_is
@@ -135,17 +140,31 @@ def mapped(
     network, is_dense = window_network.load_either(model)
     picture = read_picture(path, scale, resample=not is_dense, **reading)
     if is_dense:
-        seen = {"pixel_size_um": picture.pixel_size_um, "signal": picture.signal}
+        found = dense.reading.read(network, picture.rgb, pixel_size_um=picture.pixel_size_um, signal=picture.signal)
+        made = dense.indenter.map_of(found, picture.rgb.shape[:2], pixel_size_um=picture.pixel_size_um)
         how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
         card = dense.card(model)
         how |= {key: card[key] for key in ("interval", "resolution") if key in card}
-        made = dense.hardness_map(network, picture.rgb, **seen)
+        made.facts()  # refused if there is no reading at all
+        if known := dense.likeness.of_card(card, model):
+            how |= unlike(known.distance(found), path)
         return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
     read_by = base.make_predictor(network, engine=engine)
     with steps("mapping") as step:
         made = hardness_map.raster(picture.rgb, read_by, stride=stride, signal=picture.signal, progress=step)
+    made.facts()
     how = {name: getattr(read_by, name) for name in ("weights_sha256", "engine", "precision")}
     return picture, made, how | outside(made.hardness, read_by.labels_gpa, path)
+
+
+def unlike(distance: float, path: Path) -> dict[str, Any]:
+    """Say so if a picture is unlike those that a model learned on; gives what to write down."""
+    if distance > 1:
+        complain(
+            f"{path}: is unlike the enamel that the model learned on (its structure lies {distance:.1f} times as far "
+            "off as is usual), so readings may mean nothing; is --pixel-size right, and is this a PIC map of enamel?"
+        )
+    return {"unlike": {"distance": round(distance, 3), "flagged": distance > 1}}
 
 
 def outside(hardness: "np.ndarray", labels_gpa: tuple[float, float] | None, path: Path | None = None) -> dict[str, Any]:

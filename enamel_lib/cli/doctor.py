@@ -23,7 +23,7 @@ Row = tuple[str, bool, str]  # what, whether it is there, version or how to get 
 
 def examine() -> list[Row]:
     """Look at everything the project can use."""
-    return [*_machine(), *_packages(), *_data(), *_models_and_engines(), _tf1()]
+    return [*_machine(), *_packages(), *_data(), *_models_and_engines(), *_materials(), _tf1()]
 
 
 def _machine() -> Iterator[Row]:
@@ -64,12 +64,6 @@ def _models_and_engines() -> Iterator[Row]:
             yield path.stem, True, "weights match their card"
         except EnamelError as error:
             yield path.stem, False, str(error)
-    for path in sorted((paths.MODELS / study.FOLDER).glob("*.json")):
-        try:
-            study.load(path)
-            yield path.stem, True, "what c-axes mean can be read"
-        except EnamelError as error:
-            yield path.stem, False, str(error)
     model = model or network.build_indenter()
     tile = np.zeros((1, images.TILE, images.TILE, 3), np.uint8)
     for engine in ("keras", "openvino"):
@@ -79,6 +73,15 @@ def _models_and_engines() -> Iterator[Row]:
             yield f"engine {engine}", True, f"works, in {predictor.precision}"
         except EnamelError as error:
             yield f"engine {engine}", False, str(error)
+
+
+def _materials() -> Iterator[Row]:
+    for path in sorted((paths.MODELS / study.FOLDER).glob("*.json")):
+        try:
+            study.load(path)
+            yield path.stem, True, "what c-axes mean can be read"
+        except EnamelError as error:
+            yield path.stem, False, str(error)
 
 
 def _data() -> Iterator[Row]:

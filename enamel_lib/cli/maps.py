@@ -124,7 +124,6 @@ def map_(
     picture, made, how = console.mapped(
         image, model, engine=engine.value, stride=stride, scale=scale, pixel_size=pixel_size, mask=mask
     )
-    made.facts()  # refused if there is no reading at all
     about = {
         "image": image.name,
         "scale": picture.scale,
@@ -136,7 +135,8 @@ def map_(
         "seconds": round(time.monotonic() - start, 2),
     }
     size = picture.pixel_size_um and picture.pixel_size_um / picture.scale
-    figure = plots.maps.beside(picture.rgb, {"predicted": made}, pixel_size_um=size, crop=False)
+    title = "predicted, of a picture unlike enamel" if about.get("unlike", {}).get("flagged") else "predicted"
+    figure = plots.maps.beside(picture.rgb, {title: made}, pixel_size_um=size, crop=False)
     about = made.save(stem, about, figure, scale=picture.scale)
     typer.echo(
         f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "

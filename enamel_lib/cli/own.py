@@ -13,6 +13,7 @@ from enamel_lib.inference.base import Engine
 
 if TYPE_CHECKING:
     from enamel_lib.dataset.own import Indents
+    from enamel_lib.pictures import Picture
 
 commands = typer.Typer()
 
@@ -40,8 +41,10 @@ def compare(
 
     files = [out / f"{image.stem}-comparison{suffix}" for suffix in (".csv", ".png", ".json")]
     console.claim(*files, force=force, beside=True)
-    measured, size = _read(image, indents, pixel_size)
-    picture, mapped, _ = console.mapped(image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size)
+    read, measured, size = _read(image, indents, pixel_size)
+    picture, mapped, _ = console.mapped(
+        image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size, picture=read
+    )
     table, scores = comparison.compare(mapped, measured, pixel_size_um=size, scale=picture.scale)
     figure = plots.own_map.comparison(table, {"predicted": table["predicted"]}, {"predicted": scores})
     csv, png, about = files
@@ -79,12 +82,12 @@ def register(
 
     file = out / f"{indents.stem}-registered.csv"
     console.claim(file, force=force, beside=True)
-    measured, size = _read(image, indents, pixel_size)
+    read, measured, size = _read(image, indents, pixel_size)
     if points:
         found = registration.affine(*registration.read_points(points, size), path=points)
     else:
         picture, mapped, _ = console.mapped(
-            image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size
+            image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size, picture=read
         )
         found = registration.shift(mapped, measured, pixel_size_um=size, scale=picture.scale)
     moved = found(measured).table.rename(columns={"hardness": "hardness_gpa", "sd": "hardness_sd_gpa"})
@@ -111,22 +114,24 @@ def fit(
         raise InputError(f"{out}: a network is written as a .keras file; name it {out.with_suffix('.keras').name}")
     console.claim(out, out.with_suffix(".json"), force=force, beside=True)
     known = dense.load(model)
-    measured, size = _read(image, indents, pixel_size)
-    picture = console.read_picture(image, pixel_size=size, resample=False)
+    read, measured, size = _read(image, indents, pixel_size)
+    picture = console.read_picture(image, pixel_size=size, resample=False, picture=read)
     fitted = dense.own_map.fit(known, picture.rgb, measured, pixel_size_um=size, signal=picture.signal)
-    fitted.save(out, image=image.name, table=indents.name, model=model, pixel_size_um=size)
+    kept = {"likeness": card["likeness"]} if "likeness" in (card := dense.card(model)) else {}
+    fitted.save(out, image=image.name, table=indents.name, model=model, pixel_size_um=size, **kept)
     typer.echo(fitted.scores.round(2).to_string())
     if fitted.doubt:
         typer.echo(f"enamel: {fitted.doubt}", err=True)
     typer.echo(f"{out}: use it with --model {out}")
 
 
-def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Indents, float]":
-    """Read the indents of a map, and the size of its pixels, um; say what was recognised."""
+def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Picture, Indents, float]":
+    """Read a map, the indents on it, and the size of its pixels, um; say what was recognised."""
     from enamel_lib import pictures
     from enamel_lib.dataset import own
 
-    size = pixel_size or pictures.read_picture(image).pixel_size_um
+    picture = pictures.read_picture(image)
+    size = pixel_size or picture.pixel_size_um
     if size is None:
         raise InputError(f"{image}: indents are only found where the size of its pixels is known; give --pixel-size")
     measured = next(iter(own.read_indents(indents, size, named=image.stem).values()), None)
@@ -134,7 +139,7 @@ def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Indent
         raise InputError(f"{indents}: no line is of the map {image.stem!r}; name it so in the column 'map'")
     if measured.said:
         typer.echo(measured.said, err=True)
-    return measured, size
+    return picture, measured, size
 
 
 @commands.command("fit-axes")

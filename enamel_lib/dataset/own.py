@@ -6,9 +6,6 @@ map with indents is an accurate source; one with a mean hardness alone an estima
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,9 +193,7 @@ def cut_tiles(root: Path, out: Path | None = None) -> Path:
     out = out or paths.PROCESSED / f"own-{digest.hexdigest()[:12]}"
     if (out / ABOUT).is_file():
         return out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=".partial-"))
-    try:
+    with paths.atomic_folder(out) as folder:
         rows = []
         known = _indents_of(maps, indents_csv, said)
         for one in maps.itertuples():
@@ -208,10 +203,6 @@ def cut_tiles(root: Path, out: Path | None = None) -> Path:
         pd.DataFrame(rows).to_csv(folder / TILES_CSV, index=False)
         about = {"said": said, "inputs": [path.relative_to(root).as_posix() for path in inputs], "pixel_um": PIXEL_UM}
         (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        folder.chmod(0o755)
-        os.replace(folder, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return out
 
 

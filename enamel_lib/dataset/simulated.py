@@ -7,12 +7,8 @@ DOMAIN.md B, of which every size is a stated choice. Labels are clipped to the r
 import hashlib
 import itertools
 import json
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +16,8 @@ import pandas as pd
 from PIL import Image
 from pydantic import BaseModel
 
-from enamel_lib import __version__, pic, structured
-from enamel_lib.errors import DataError, InputError
+from enamel_lib import __version__, paths, pic, structured
+from enamel_lib.errors import DataError
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import classic, law, simulator
@@ -70,7 +66,7 @@ def simulate_sources(
         If `root` exists and is not empty.
     """
     root = Path(root)
-    with _complete_or_absent(root) as folder:
+    with paths.atomic_folder(root) as folder:
         maps = _Maps(seed, world, progress)
         tiles = [*_accurate(folder, maps), *_estimated(folder, maps), *_noisy(folder, maps)]
         pd.DataFrame(tiles).round(5).to_csv(folder / TRUTH_CSV, index=False)
@@ -93,21 +89,6 @@ def data_hash(root: Path | str) -> str:
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def _complete_or_absent(root: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes `root` at the end, or vanishes on any error."""
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise InputError(f"{root}: already there and not empty; remove it or choose another folder")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=".partial-"))
-    try:
-        yield folder
-        folder.chmod(0o755)  # mkdtemp makes folders private
-        os.replace(folder, root)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Maps:

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "large",
         "learning",
         "left_out",
+        "likeness",
         "measured",
         "network",
         "own_map",

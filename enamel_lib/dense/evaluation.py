@@ -1,19 +1,28 @@
 """How well dense maps follow a known truth, place by place, window by window and map by map."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from enamel_lib.dense import indenter
+from enamel_lib.dense import indenter, reading
 from enamel_lib.dense.code import CELL_PX
 from enamel_lib.dense.structure import cells
 from enamel_lib.images import TILE
+from enamel_lib.simulate import simulator
 from enamel_lib.simulate.simulator import Section
 
 WINDOW = TILE // CELL_PX  # cells that the paper's window spans
+
+
+def structure_and_truth(
+    network: keras.Model, shape: tuple[int, int], depths: Sequence[float], *, first_seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What a network reads of simulated sections `(R, C, 13)`, one for each depth, and their true hardness `(R, C)`."""
+    made = simulator.sections(shape, range(first_seed, first_seed + len(depths)), depths=depths)
+    return [(reading.structure(network, one.rgb), cells(one.hardness)) for one in made]
 
 
 def follow_truth(model: keras.Model, sections: Iterable[Section]) -> pd.DataFrame:

@@ -93,12 +93,10 @@ def _layer(layer: layers.Layer, sources: list[_Made]) -> _Made:
             pad = [(side - 1) // 2 if layer.padding == "same" else 0 for side in layer.pool_size]
             node = op.avg_pool(x.node, list(layer.strides), pad, pad, list(layer.pool_size), exclude_pad=True)
             return _Made(node, x.step * layer.strides[0], x.part)
-        case layers.UpSampling2D(size=(times, _)):
+        case layers.UpSampling2D(size=(times, _), interpolation="nearest"):
             size = np.array([side * times for side in x.node.shape[2:]])
-            how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            if layer.interpolation == "bilinear":
-                how = {"mode": "linear_onnx", "coordinate_transformation_mode": "half_pixel"}
-            node = op.interpolate(x.node, size, shape_calculation_mode="sizes", axes=np.array([2, 3]), **how)
+            how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            node = op.interpolate(x.node, size, "nearest", "sizes", axes=np.array([2, 3]), **how)
             return _Made(node, x.step // times, x.part)
         case layers.Concatenate():
             return _Made(op.concat(nodes, 1), x.step, x.part)

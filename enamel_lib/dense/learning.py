@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enamel_lib import models, paths, simulate
+from enamel_lib import models, paths
 from enamel_lib.dense import (
     evaluation,
     indenter,
     intervals,
     labels,
-    reading,
+    likeness,
     resolution,
     sources,
-    structure,
     training,
     worth,
 )
@@ -45,7 +44,9 @@ def train(
     run = {"seed": seed, "out": out, "resume": resume, "anew": anew}
     network, facts = training.train_structure(recipe, **run, progress=progress)
     known = {source.__name__: sources.gather(network, source(seed)) for source in sources.LABELS["grids"]}
-    cards, edges, unseen = {}, [], _unseen(network)
+    depths = (np.arange(SURE["sections"]) + 0.5) / SURE["sections"]
+    unseen = evaluation.structure_and_truth(network, SURE_SHAPE, depths.tolist(), first_seed=SURE_SEED)
+    like, cards, edges = likeness.learn(network), {}, []
     for name, parts in sources.LABELS.items():
         used = {source.__name__: known[source.__name__] for source in parts}
         found = labels.fit(labels.Labels.joined([*used.values()]), labels.PRIOR_SD)
@@ -57,6 +58,7 @@ def train(
         card["labels_gpa"] = list(sources.simulated.LABELS_GPA)  # to which all of them are cut
         errors = evaluation.errors_of((found.hardness(seen), true) for seen, true in unseen)
         half = intervals.half_width(*errors, coverage=SURE["coverage"])
+        card["likeness"] = like
         card["interval"] = SURE | {"relative_half_width": round(half, 4)}
         card["resolution"] = resolution.measures(spread).round(3).to_dict("records")
         cards[name] = models.save(model, out / f"dense-{name}.keras", card)
@@ -65,14 +67,6 @@ def train(
         with paths.atomic(out / name) as temporary:
             result.to_csv(temporary, index=False, float_format="%.4f")
     return cards
-
-
-def _unseen(network) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Structure and true hardness of sections of all depths that nothing has seen before."""
-    count = SURE["sections"]
-    depths = [(number + 0.5) / count for number in range(count)]
-    made = simulate.sections(SURE_SHAPE, range(SURE_SEED, SURE_SEED + count), depths=depths)
-    return [(reading.structure(network, one.rgb), structure.cells(one.hardness)) for one in made]
 
 
 def _plain(fit: labels.Fit) -> dict[str, Any]:

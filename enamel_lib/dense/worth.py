@@ -6,11 +6,9 @@ import keras
 import numpy as np
 import pandas as pd
 
-from enamel_lib import simulate
-from enamel_lib.dense import evaluation, reading, sources
+from enamel_lib.dense import evaluation, sources
 from enamel_lib.dense.code import CELL_UM
 from enamel_lib.dense.labels import PRIOR_SD, Labels, fit
-from enamel_lib.dense.structure import cells
 
 INDENTS = (12, 25, 50, 94, 200, 400, 1600)  # on one map
 GRIDS = (1, 2, 4, 8, 16, 24)  # maps with a grid of 400 indents
@@ -37,10 +35,7 @@ def worth_of_labels(network: keras.Model, known: Mapping[str, Labels], *, seed: 
     """
     many = sources.gather(network, sources.indented(seed, max(INDENTS)))
     depths = np.tile((np.arange(COUNT) + 0.5) / COUNT, 2)
-    both = [
-        (reading.structure(network, section.rgb), cells(section.hardness))
-        for section in simulate.sections(SHAPE, range(FIRST_SEED, FIRST_SEED + 2 * COUNT), depths=depths)
-    ]
+    both = evaluation.structure_and_truth(network, SHAPE, depths, first_seed=FIRST_SEED)
     judges, others = both[:COUNT], both[COUNT:]
     sets = [*_sets(known, many, seed), ("the truth", _every_cell(others))]
     rows = [{"kind": kind, **labels.count, **_judged(labels, judges)} for kind, labels in sets]

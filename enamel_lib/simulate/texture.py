@@ -18,6 +18,18 @@ from enamel_lib.errors import InputError
 
 FOLDER = Path(__file__).parent / "textures"
 REAL_MAP = "real-map"
+ANGLES = (-360.0, 360.0)  # of all that has no other range
+RANGES = {  # within which sections can be drawn; um and pitches
+    "pitch": (1.0, 50.0),
+    "band": (1.0, 10_000.0),
+    "exposure": (1.0, 10.0),
+    "warp": (0.0, 50.0),
+    "ragged": (0.0, 5.0),
+    "interrod": (0.0, 0.5),
+    "follow": (-3.0, 3.0),
+    "interrod_follow": (-3.0, 3.0),
+    **dict.fromkeys(("fullness", "roundness", "seam", "taper", "tail", "jitter"), (0.0, 1.0)),
+}
 
 
 @dataclass(frozen=True)
@@ -90,10 +102,15 @@ def read(file: Path | str) -> Texture:
     Raises
     ------
     InputError
-        If it is no such file.
+        If it is no such file, or a value is beyond its range.
     """
     try:
-        return Texture(**structured.read_yaml(Path(file), _File).texture)
+        found = Texture(**structured.read_yaml(Path(file), _File).texture)
+        for name, value in asdict(found).items():
+            low, high = RANGES.get(name, ANGLES)
+            if not low <= value <= high:
+                raise InputError(f"{name} {value:g} is not from {low:g} to {high:g}")
+        return found
     except (InputError, TypeError) as error:
         raise InputError(f"{file}: is no texture ({error}); `enamel fit-texture` writes one") from error
 

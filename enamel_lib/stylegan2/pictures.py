@@ -65,27 +65,19 @@ def augment(pictures: np.ndarray, rng: np.random.Generator, kind: str = "orienta
 def distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """How far pictures are from real ones, `(N, R, R, 3)` uint8 each; 0 for sets with the same averages.
 
-    `hue` and `spectrum` are total variations, `lag_misorientation` the largest relative difference of a lag's mean.
+    They are those of `microstructure.likeness`: `hue`, `spectrum` and `lag_misorientation`.
     """
-    (hue, spectrum, lag), (real_hue, real_spectrum, real_lag) = _averages(made), _averages(real)
-    return {
-        "hue": microstructure.total_variation(hue, real_hue),
-        "spectrum": microstructure.total_variation(spectrum, real_spectrum),
-        "lag_misorientation": float(np.abs(lag / real_lag - 1).max()),
-    }
+    return microstructure.distances(_averages(made), _averages(real))
 
 
-def _averages(pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+def _averages(pictures: np.ndarray) -> dict[str, np.ndarray]:
     lags = tuple(lag for lag in microstructure.LAGS_PX if 4 * lag <= pictures.shape[1])
-    each = [
-        (
-            microstructure.hue_histogram(picture),
-            microstructure.radial_spectrum(picture)[1],
-            microstructure.lag_misorientation(pic.director(picture), lags),
-        )
-        for picture in pictures
-    ]
-    return tuple(np.mean(measure, axis=0) for measure in zip(*each, strict=True))
+    of_each = {
+        "hue": microstructure.hue_histogram,
+        "spectrum": lambda picture: microstructure.radial_spectrum(picture)[1],
+        "lag_misorientation": lambda picture: microstructure.lag_misorientation(pic.director(picture), lags),
+    }
+    return {name: np.mean([measure(picture) for picture in pictures], axis=0) for name, measure in of_each.items()}
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ def test_what_was_learned_of_another_material_is_read_too(rows, tmp_path, monkey
     card["fit"]["weights"] = card["fit"]["weights"][1:]
     (tmp_path / study.FOLDER / "titanium.json").write_text(json.dumps(card))
     monkeypatch.setattr(paths, "MODELS", tmp_path)
-    found = {what: (there, about) for what, there, about in doctor._models_and_engines()}
-    assert not found["titanium"][0]
-    assert "fit.weights: List should have at least 6 items" in found["titanium"][1]
+    ((name, there, about),) = doctor._materials()
+    assert (name, there) == ("titanium", False)
+    assert "fit.weights: List should have at least 6 items" in about
 
 
 def test_packages_and_engines_are_there(rows):

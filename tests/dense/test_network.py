@@ -8,7 +8,19 @@ import pandas as pd
 import pytest
 
 from enamel_lib import checkpoints, models, pic, simulate
-from enamel_lib.dense import code, indenter, labels, learning, network, reading, sources, structure, training, worth
+from enamel_lib.dense import (
+    code,
+    indenter,
+    labels,
+    learning,
+    likeness,
+    network,
+    reading,
+    sources,
+    structure,
+    training,
+    worth,
+)
 from enamel_lib.errors import InputError, ModelError
 from enamel_lib.simulate import law
 
@@ -169,6 +181,8 @@ def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
     monkeypatch.setattr(learning.resolution, "edge_spread", lambda model: edge)
     monkeypatch.setattr(learning, "SURE", {"coverage": 0.5, "sections": 2})
     monkeypatch.setattr(learning, "SURE_SHAPE", (64, 64))
+    eight = structure.simulate(8, seed=1, side=64)
+    monkeypatch.setattr(learning.likeness, "simulate", lambda count, seed: eight)
     cards = learning.train(TINY, out=tmp_path)
     card = json.loads((tmp_path / "dense-paper.json").read_text())
     assert card["labels"]["indented"] == {"indents": 94, "areas": 0, "maps": 1}
@@ -176,6 +190,7 @@ def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
     assert set(card["fit"]["weights"]) == {*structure.LOCAL, *structure.WIDE}
     assert cards["paper"]["sha256"] == models.sha256(tmp_path / "dense-paper.keras")
     assert card["resolution"][0]["kind"] == "tilt"
+    assert likeness.of_card(card, "dense-paper").sections == 8
     assert 0 < card["interval"]["relative_half_width"] < 2
     assert len(pd.read_csv(tmp_path / learning.WORTH)) == 2
     assert pd.read_csv(tmp_path / learning.EDGES)["model"].unique().tolist() == ["dense-paper", "dense-grids"]

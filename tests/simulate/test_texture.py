@@ -6,7 +6,9 @@ import pytest
 from enamel_lib.errors import InputError
 from enamel_lib.simulate import simulator, texture
 
-WORDS = (texture.FOLDER / "start.yml").read_text().replace("pitch: ", "pitch: wide  # ")
+START = (texture.FOLDER / "start.yml").read_text()
+WORDS, TINY = (START.replace("pitch: ", f"pitch: {value}  # ") for value in ("wide", "1.0e-9"))
+BACK = START.replace("lean: ", "lean: 1.0e+9  # ")
 
 
 def test_presets_ship_and_are_read_by_name():
@@ -21,7 +23,9 @@ def test_a_texture_survives_its_file(tmp_path):
     assert again == pytest.approx(asdict(drawn), rel=1e-3)
 
 
-@pytest.mark.parametrize("text", [None, "", "texture: 5", "texture: {pitch: 5}", "texture: {colour: red}", "{", WORDS])
+@pytest.mark.parametrize(
+    "text", [None, "", "texture: 5", "texture: {pitch: 5}", "texture: {colour: red}", "{", WORDS, TINY, BACK]
+)
 def test_another_file_is_refused_in_one_line(tmp_path, text):
     file = tmp_path / "own.yml"
     if text is not None:
