@@ -107,15 +107,16 @@ def test_the_best_of_the_last_stage_is_the_model(whole):
     assert facts["images"] == 44
 
 
+def add_one(model, *_, **__):
+    """Add 1 to every weight instead of training: a stand-in for `keras.Model.fit`."""
+    assign(model.variables, [value + 1 for value in values_of(model.variables)])
+    return SimpleNamespace(history={"loss": [1.0]})
+
+
 @pytest.fixture
 def without_steps(monkeypatch):
     """Let a round add 1 to every weight instead of training."""
-
-    def fit(model, *_, **__):
-        assign(model.variables, [value + 1 for value in values_of(model.variables)])
-        return SimpleNamespace(history={"loss": [1.0]})
-
-    monkeypatch.setattr(keras.Model, "fit", fit)
+    monkeypatch.setattr(keras.Model, "fit", add_one)
 
 
 def test_a_worse_checkpoint_does_not_replace_the_best(tmp_path, monkeypatch, without_steps):
