@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from enamel_lib import paths
-from enamel_lib.cli import console
 from enamel_lib.errors import InputError
-from enamel_lib.evolve import benchmark, designs
+from enamel_lib.evolve import benchmark, designs, judges
 from enamel_lib.indenter import network, training
 from enamel_lib.models import save
 from tests.cli.test_app import refused
@@ -88,8 +87,7 @@ def test_a_search_that_fails_keeps_the_checkpoint(evolve, tmp_path, monkeypatch)
 
 def test_a_search_goes_on_with_its_own_networks_only(evolve, tmp_path, monkeypatch):  # noqa: F811
     assert evolve("--target", 4.1, "--out", tmp_path, "--generations", 3)[0] == 0
-    predictor = console.predictor("default", "auto")
-    monkeypatch.setattr(predictor, "weights_sha256", "another")
+    monkeypatch.setattr(judges.load("default"), "weights_sha256", "another")
     refused(evolve("--target", 4.1, "--out", tmp_path, "--generations", 5, "--resume"), "another indenter")
 
 

@@ -119,6 +119,7 @@ def test_fit_writes_a_model_that_map_takes_and_says_what_it_is_worth(enamel, tmp
     assert "left_out" in said
     card = json.loads((tmp_path / "mine.json").read_text())
     assert card["indents"] == 120
+    assert card["likeness"] == dense.card()["likeness"]  # the network is the same
     scores = card["left_out_strips"]
     assert scores["before"]["bias"] > 1.5 > 0.3 > abs(scores["left_out"]["bias"])
     assert scores["left_out"]["r"] > 0.6

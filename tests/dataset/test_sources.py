@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from enamel_lib import paths
 from enamel_lib.dataset import simulated as sim
 from enamel_lib.dataset import sources
 from enamel_lib.errors import DataError, InputError
@@ -180,7 +181,7 @@ def test_two_that_simulate_at_once_share_what_the_first_made(tmp_path, monkeypat
     monkeypatch.setattr(sources, "SIMULATED", tmp_path / "simulated")
 
     def slower(root, **_):
-        with sim._complete_or_absent(root):
+        with paths.atomic_folder(root):
             root.mkdir()
             about = {"simulator": simulator.VERSION, "seed": 0, "world": "null"}
             (root / sim.MANIFEST).write_text(json.dumps(about))  # the other one is done
