@@ -158,7 +158,10 @@ def hardness(read: Mapping[str, Array], block: Block, cells: tuple[int, int]) ->
     NaN where less than half of what an indent feels shows enamel.
     """
     near, wide = (block.grown(reach, cells) for reach in (labels.FELT_CELLS, labels.AROUND_CELLS))
+    dark = labels.felt(read["signal"][near.place], SUPPORT_UM)[block.within(near)] < LEAST_SIGNAL
+    if dark.all():
+        return np.full(dark.shape, np.nan, np.float32)
     local, level = read["log_hardness"][near.place], read["log_level"][wide.place]
     found = np.exp(labels.felt(local, SUPPORT_UM)[block.within(near)] + labels.around(level)[block.within(wide)])
-    found[labels.felt(read["signal"][near.place], SUPPORT_UM)[block.within(near)] < LEAST_SIGNAL] = np.nan
+    found[dark] = np.nan
     return found

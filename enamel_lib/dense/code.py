@@ -101,21 +101,30 @@ class Grid:
 
     def encode(self, read: Read, rows: slice, cols: slice) -> np.ndarray:
         """Give a part of the code, `(R, C, 6)` float32: as cut out of the whole, but for rounding if resampled."""
-        code = np.empty((rows.stop - rows.start, cols.stop - cols.start, len(CHANNELS)), np.float32)
+        code = np.zeros((rows.stop - rows.start, cols.stop - cols.start, len(CHANNELS)), np.float32)
+        place = self._below(self._around((rows.start, rows.stop), (cols.start, cols.stop)))
+        rgb = read(*place)  # at once, as chunks of a file may be larger than strips
+        if rgb.max(initial=0) < DARK:
+            return code
+
+        def within(*wanted: slice) -> np.ndarray:
+            return rgb[tuple(slice(s.start - of.start, s.stop - of.start) for s, of in zip(wanted, place, strict=True))]
+
         for start in range(rows.start, rows.stop, STRIP):
             stop = min(start + STRIP, rows.stop)
-            code[start - rows.start : stop - rows.start] = self._strip(read, (start, stop), (cols.start, cols.stop))
+            code[start - rows.start : stop - rows.start] = self._strip(within, (start, stop), (cols.start, cols.stop))
         return code
 
-    def _strip(self, read: Read, *wanted: tuple[int, int]) -> np.ndarray:
+    def _around(self, *wanted: tuple[int, int]) -> list[tuple[int, int]]:
+        """What of the code a part of it depends on."""
         beyond = max(LAGS)
-        spans = [(max(a - beyond, 0), min(b + beyond, side)) for (a, b), side in zip(wanted, self.shape, strict=True)]
-        rgb = read(*self._below(spans))
-        if rgb.max(initial=0) < DARK:
-            return np.zeros((*(b - a for a, b in wanted), len(CHANNELS)), np.float32)
-        planes = _planes(rgb)
+        return [(max(a - beyond, 0), min(b + beyond, side)) for (a, b), side in zip(wanted, self.shape, strict=True)]
+
+    def _strip(self, read: Read, *wanted: tuple[int, int]) -> np.ndarray:
+        spans = self._around(*wanted)
+        places = self._below(spans)
+        planes = _planes(read(*places))
         if self.scale != (1.0, 1.0):
-            places = self._below(spans)
             box = [
                 edge * scale - place.start
                 for which in range(2)

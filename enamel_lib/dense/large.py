@@ -217,7 +217,7 @@ def _prepare_elsewhere(model: str | os.PathLike, store: Path, grid: Grid, resume
     if not resume:
         shutil.rmtree(store, ignore_errors=True)
     (store / "work").mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(1, get_context("spawn")) as once:
+    with ProcessPoolExecutor(1, get_context("spawn"), chunks.end_with_parent) as once:
         return once.submit(_prepare, model, store, grid).result()
 
 

@@ -60,7 +60,7 @@ def executor(scheduler: str | None = None, workers: int | None = None) -> Iterat
     if scheduler is None:
         workers = workers or len(os.sched_getaffinity(0))
         context = multiprocessing.get_context("spawn")  # threads of this process would not survive a fork
-        with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
+        with ProcessPoolExecutor(workers, context, end_with_parent) as pool:
             yield pool, workers
         return
     try:
@@ -112,7 +112,7 @@ def run(
             future.cancel()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when the one that started it is killed, so that nothing is left behind."""
 
     def watch() -> None:

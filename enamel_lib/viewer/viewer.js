@@ -61,7 +61,7 @@ function show(el, about, ask, table, dropped) {
     <table><thead><tr><th>indent</th><th>x (µm)</th><th>y (µm)</th><th>H (GPa)</th><th>interval</th></tr></thead>
     <tbody></tbody></table>
     <div class="key">click: a virtual indent · drag or arrows: move · wheel or +, −: zoom · Enter: indent in the middle ·
-    l: line on and off, then drag, or Enter at both ends</div>`;
+    l: line on and off, then drag, or Enter at both ends · pale: no reading</div>`;
   const views = [...el.querySelectorAll(".view")], out = el.querySelector("output");
   const [low, high] = ["low", "high"].map(name => el.querySelector(`input[name=${name}]`));
   [low.value, high.value] = about.limits;
@@ -125,7 +125,7 @@ function show(el, about, ask, table, dropped) {
     if (one.limits !== limits) {
       const rgba = new Uint8ClampedArray(4 * one.values.length), from = +low.value, span = +high.value - from || 1e-9;
       one.values.forEach((value, n) => rgba.set(value === value ? [...colour((value - from) / span), 255]
-        : [150, 150, 150, 255], 4 * n)); // NaN alone differs from itself
+        : [240, 240, 240, 255], 4 * n)); // NaN alone differs from itself
       one.hardness = canvasOf(rgba, one);
       one.limits = limits;
     }
