@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "designs",
         "filters",
         "generator",
+        "large",
         "likeness",
         "maps",
         "own_map",

@@ -20,6 +20,7 @@ from enamel_lib.errors import InputError, check_choice
 PROFILES = Path(__file__).parent / "profiles"
 EVERY = "every"  # the key of a profile that holds for all notebooks
 KEPT_CELL_METADATA = {"tags"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Record(BaseModel):
@@ -167,7 +168,8 @@ def run(job: Job, on_cell: Callable[[], None] = lambda: None) -> dict[str, Any]:
 def sanitize(notebook: Path) -> None:
     """Rewrite an executed notebook without what differs between machines.
 
-    Goes: papermill's records, timings, standard error, the kernel's version, the folder of the checkout.
+    Goes: papermill's records, timings, standard error, the kernel's version, the folder of the checkout, and of a
+    widget what only a kernel could show, so that its still picture is seen.
     """
     content = _read(notebook)
     content.metadata = nbformat.from_dict(
@@ -180,6 +182,8 @@ def sanitize(notebook: Path) -> None:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA and v})
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET, None)
     text = nbformat.writes(content).replace(f"{paths.ROOT}{os.sep}", "")
     with paths.atomic(notebook) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

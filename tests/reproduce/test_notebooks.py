@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from enamel_lib import paths
 from enamel_lib.errors import InputError
@@ -91,6 +91,16 @@ def test_a_run_leaves_a_clean_copy_and_a_failure_is_reported(desk):
     assert [cell.execution_count for cell in copy.cells if cell.cell_type == "code"] == [1, 2, 3, 4]
     assert copy.cells[3].outputs[0].text == "0\n"
     assert notebooks.run(bad)["status"].startswith("cell 3: ZeroDivisionError")
+
+
+def test_a_widget_leaves_its_still_picture(tmp_path):
+    """A saved copy has no kernel to ask, and JupyterLab and sites would show an error."""
+    data = {"image/png": "iVBORw0KGgo=", notebooks.WIDGET: {"model_id": "1"}}
+    cell = new_code_cell("viewer", outputs=[new_output("display_data", data)])
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    notebooks.sanitize(tmp_path / "a.ipynb")
+    copy = nbformat.read(tmp_path / "a.ipynb", as_version=4)
+    assert list(copy.cells[0].outputs[0].data) == ["image/png"]
 
 
 def test_minutes_are_those_of_this_machine_or_else_of_the_committed_figures(desk):
