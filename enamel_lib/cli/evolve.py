@@ -28,12 +28,14 @@ def evolve(
     engine: Annotated[Engine, typer.Option(help="What draws; tf1 is TensorFlow 1.14, for snapshots.")] = Engine.auto,
     model: console.Indenter = "indenter-audited",
     seed: console.Seed = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Designs from so many seeds on, in folders of --out.")] = 1,
     resume: console.Resume = False,
     force: console.Force = False,
 ) -> None:
     """Evolve a picture of given hardness; may be killed at any moment and resumed.
 
-    The judge is the paper's window network; --model dense-grids has the mean of a dense map for it.
+    The judge is the paper's window network; --model dense-grids has the mean of a dense map for it. Every design comes
+    with its dense map and interval; several, with a sheet and a table of all.
     """
     from enamel_lib.evolve.genetic import check_target
     from enamel_lib.evolve.search import REACHED
@@ -42,30 +44,55 @@ def evolve(
     from enamel_lib.evolve import designs, judges
     from enamel_lib.generators import loading
 
-    results = [out / name for name in (designs.PICTURE, designs.TRACE, designs.FACTS)]
-    console.claim(*results, checkpoints=[out / designs.CHECKPOINT], resume=resume, force=force)
-    judge = judges.load(model)
-    settings = {"protocol": protocol, "seed": seed}
-    with console.steps("evolving") as step:
-        facts = designs.design(
-            target,
-            loading.load_generator(generator, engine=engine),
-            judge.evaluate,
-            out,
-            **settings,
-            indenter_sha256=judge.weights_sha256,
-            anew=force and not resume,
-            generations=generations,
-            tolerance=tolerance,
-            progress=step,
-            about=settings | {"generator": generator, "engine": engine, "indenter": model},
-            tell=lambda text: typer.echo(text, err=True),
+    folders = {each: out / f"seed-{each}" if seeds > 1 else out for each in range(seed, seed + seeds)}
+    for folder in folders.values():
+        results = [folder / name for name in designs.RESULTS]
+        console.claim(*results, checkpoints=[folder / designs.CHECKPOINT], resume=resume, force=force)
+    judge, drawing, found = judges.load(model), loading.load_generator(generator, engine=engine), {}
+    for each, folder in folders.items():
+        settings = {"protocol": protocol, "seed": each}
+        with console.steps("evolving") as step:
+            facts = found[each] = designs.design(
+                target,
+                drawing,
+                judge.evaluate,
+                folder,
+                **settings,
+                indenter_sha256=judge.weights_sha256,
+                anew=force and not resume,
+                generations=generations,
+                tolerance=tolerance,
+                progress=step,
+                about=settings | {"generator": generator, "engine": engine, "indenter": model},
+                tell=lambda text: typer.echo(text, err=True),
+            )
+        missed = "" if abs(facts["hardness_gpa"] - target) < REACHED else ", which it missed"
+        typer.echo(
+            f"{facts['hardness_gpa']:.3f} GPa for a target of {target:g} GPa{missed}, "
+            f"after {facts['generations']} generations and {facts['evaluations']:,} evaluations, in {folder}"
         )
-    missed = "" if abs(facts["hardness_gpa"] - target) < REACHED else ", which it missed"
-    typer.echo(
-        f"{facts['hardness_gpa']:.3f} GPa for a target of {target:g} GPa{missed}, "
-        f"after {facts['generations']} generations and {facts['evaluations']:,} evaluations, in {out}"
-    )
+    if seeds > 1:
+        _write_sheet(out, folders, found)
+
+
+def _write_sheet(out: Path, folders: dict[int, Path], found: dict[int, dict]) -> None:
+    """Write the pictures of all designs on a sheet, and a table of their hardness."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+
+    from enamel_lib import paths, plots
+    from enamel_lib.evolve import designs
+
+    table = pd.DataFrame(found).T[["hardness_gpa", "law_hardness_gpa", "dense_hardness_gpa", "evaluations"]]
+    pictures = [np.asarray(Image.open(folder / designs.PICTURE)) for folder in folders.values()]
+    titles = [
+        f"seed {seed}: {row.hardness_gpa:.2f},\nlaw {row.law_hardness_gpa:.2f} GPa" for seed, row in table.iterrows()
+    ]
+    with paths.atomic(out / "designs.png") as sheet, paths.atomic(out / "designs.csv") as rows:
+        plots.gallery(pictures, titles, columns=5).savefig(sheet, format="png", dpi=200)
+        table.to_csv(rows, index_label="seed")
+    typer.echo(f"{len(table)} designs on {out / 'designs.png'}")
 
 
 @commands.command()

@@ -10,6 +10,7 @@ from enamel_lib.cli import console
 from enamel_lib.errors import InputError
 
 commands = typer.Typer()
+DRAWN = 20  # pictures for each that is kept, where a hardness is wanted
 
 
 @commands.command(name="train-generator")
@@ -63,6 +64,9 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
+    hardness: Annotated[
+        float | None, typer.Option(help="Draw 20 times as many, keep those read nearest to so many GPa (dense-grids).")
+    ] = None,
     label: Annotated[int | None, typer.Option(min=0, help="Class to draw, if it learned any; the first is 0.")] = None,
     model: console.Drawing = "default",
     seed: console.Seed = 0,
@@ -72,6 +76,10 @@ def generate(
     import numpy as np
     from PIL import Image
 
+    if hardness is not None:
+        from enamel_lib.evolve.genetic import check_target
+
+        check_target(hardness)
     targets = [out / f"generated_{index:05d}.png" for index in range(count)]
     console.claim(*targets, force=force)
     from enamel_lib.generators import BATCH_SIZE, load_generator
@@ -81,17 +89,29 @@ def generate(
         raise InputError(f"{model} draws {generator.channels} channels, but a PNG has at most 4; use it from Python")
     if (label is not None and label >= generator.label_dim) or (label is None and generator.label_dim):
         raise InputError(f"{model} knows {generator.label_dim} classes; give a --label below that, or none if it is 0")
-    labels = None if label is None else np.eye(generator.label_dim)[np.full(count, label)]
-    z = np.random.default_rng(seed).standard_normal((count, generator.latent_dim)).astype(np.float32)
+    drawn = count if hardness is None else DRAWN * count
+    codes = np.random.default_rng(seed).standard_normal((drawn, generator.latent_dim)).astype(np.float32)
+
+    def draw(some: np.ndarray) -> np.ndarray:
+        labels = None if label is None else np.eye(generator.label_dim)[np.full(len(some), label)]
+        return generator.generate(some, labels, psi=psi)
+
+    if hardness is not None:
+        from enamel_lib.evolve import designs, judges
+
+        if generator.channels != 3:
+            raise InputError(f"{model} draws {generator.channels} channels, no colours, from which hardness is read")
+        evaluate = judges.load("dense-grids").evaluate
+        codes, read = designs.nearest(hardness, draw, evaluate, codes, count)
     with console.steps("drawing") as step:
         for first in range(0, count, BATCH_SIZE):
             batch = slice(first, first + BATCH_SIZE)
-            pictures = generator.generate(z[batch], None if labels is None else labels[batch], psi=psi)
-            for target, picture in zip(targets[batch], pictures, strict=True):
+            for target, picture in zip(targets[batch], draw(codes[batch]), strict=True):
                 with paths.atomic(target) as temporary:
                     Image.fromarray(picture.squeeze()).save(temporary)
             step(min(first + BATCH_SIZE, count), count)
-    typer.echo(f"{count} pictures of {generator.resolution} px in {out}")
+    kept = "" if hardness is None else f", read as {read.min():.2f} to {read.max():.2f} GPa"
+    typer.echo(f"{count} pictures of {generator.resolution} px in {out}{kept}")
 
 
 @commands.command(name="import-generator")

@@ -5,7 +5,7 @@ slanted line. How far its map has gone over from that of the one to that of the 
 the edge-spread function; what rods do is in all three maps, and cancels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import keras
@@ -88,6 +88,37 @@ def modulation_transfer(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     line = np.diff(share) * windows.tukey(len(share) - 1)
     transfer = np.abs(np.fft.rfft(line, 8 * len(line)))
     return np.fft.rfftfreq(8 * len(line), BIN_UM), transfer / transfer[0]
+
+
+def noise_power(pairs: Iterable[tuple[np.ndarray, np.ndarray]], *, bins: int = 24) -> pd.DataFrame:
+    """Noise-power spectrum of dense maps, beside the power of what they should show.
+
+    Parameters
+    ----------
+    pairs
+        What was read, and the truth, `(R, C)` GPa in cells of 0.24 um, 16 cells or more a side; NaN counts as no error.
+        The mean of either is left out: it is the level, not noise.
+
+    Returns
+    -------
+    spectrum
+        By `frequency` (cycles per um, to half a cycle per cell): power of the `truth` and of the `noise`, which is what
+        is read less that; GPa^2 um^2, means over directions and maps.
+    """
+    found = []
+    for read, true in pairs:
+        window = np.outer(*(windows.hann(side) for side in true.shape))
+        radius = np.hypot(*np.meshgrid(*(np.fft.fftfreq(side, CELL_UM) for side in true.shape), indexing="ij"))
+        which = np.digitize(radius, np.linspace(0, 0.5 / CELL_UM, bins + 1)[1:])
+        row = []
+        for field in (true, np.where(np.isfinite(read), read - true, np.nan)):
+            centred = np.nan_to_num(field - np.nanmean(field)) * window
+            power = np.abs(np.fft.fft2(centred)) ** 2 * CELL_UM**2 / (window**2).sum()
+            row.append([power[which == each].mean() for each in range(bins)])
+        found.append(row)
+    frequency = (np.arange(bins) + 0.5) * 0.5 / CELL_UM / bins
+    truth, noise = np.mean(found, axis=0)
+    return pd.DataFrame({"frequency": frequency, "truth": truth, "noise": noise})
 
 
 def _across(model: keras.Model, name: str, pair: Sequence[float], count: int) -> tuple[np.ndarray, np.ndarray, float]:

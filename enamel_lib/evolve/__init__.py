@@ -9,7 +9,7 @@ import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=["benchmark", "controls", "designs", "genetic", "judges", "operators", "protocols", "search"],
+    submodules=["benchmark", "controls", "designs", "fronts", "genetic", "judges", "operators", "protocols", "search"],
     submod_attrs={
         "benchmark": ["METHODS"],
         "designs": ["design"],

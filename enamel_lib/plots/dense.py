@@ -81,6 +81,19 @@ def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndar
     return figure
 
 
+def noise(spectra: Mapping[str, pd.DataFrame]) -> Figure:
+    """Power of the truth and of the noise of dense maps by frequency, `dense.resolution.noise_power` by model."""
+    figure = new_figure(2.4)
+    ax = figure.subplots()
+    first = next(iter(spectra.values()))
+    ax.plot(first["frequency"], first["truth"], color="black", label="truth")
+    for (name, rows), mark in zip(spectra.items(), MARKS, strict=False):
+        ax.plot(rows["frequency"], rows["noise"], marker=mark, ms=3.5, lw=0.8, label=f"noise of {name}")
+    ax.set(yscale="log", xlabel="cycles per µm", ylabel="power (GPa² µm²)", xlim=(0, 1.25), ylim=(1e-7, None))
+    figure.legend(loc="outside right center")
+    return figure
+
+
 def coverage(inside: Mapping[str, pd.Series], wanted: float) -> Figure:
     """Share of the places of each section whose truth lies within an interval, by the way it was calibrated."""
     figure = new_figure(2.2)

@@ -139,20 +139,20 @@ def controls(
     return figure
 
 
-def change_by_misorientation(change: pd.DataFrame) -> Figure:
-    """What controls do to the misorientation of a design and to its hardness, by network and law: `controls.change`."""
+def change_by_misorientation(change: pd.DataFrame, judge: str = "network") -> Figure:
+    """What controls do to the misorientation of a design and to its hardness, by judge and law: `controls.change`."""
     groups = change.groupby("control", sort=False)
-    figure = style.new_figure(2.5)
+    figure = style.new_figure(2.7)
     axes = figure.subplots(1, groups.ngroups, sharex=True, sharey=True)
-    for ax, (name, rows) in zip(axes, groups, strict=True):
-        for index, column in enumerate(("network", "law")):
+    for ax, (control, rows) in zip(axes, groups, strict=True):
+        for index, (column, name) in enumerate({"network": judge, "law": "law"}.items()):
             looks = {"color": COLOURS[index], "mew": 0, "alpha": 0.5, "ms": 3.5}
-            ax.plot(rows["misorientation"], rows[column], MARKS[index], label=f"by the {column}", **looks)
+            ax.plot(rows["misorientation"], rows[column], MARKS[index], label=f"by the {name}", **looks)
         ax.axhline(0, color=PAPER_GREY, lw=0.7)
         ax.set_xscale("symlog", linthresh=3)
-        ax.set(title=name, xticks=(0, 1, 2, 10, 30), xticklabels=("0", "1", "2", "10", "30"))
+        ax.set(title=control, xticks=(0, 1, 2, 10, 30), xticklabels=("0", "1", "2", "10", "30"))
     axes[0].set_ylabel("change of hardness (GPa)")
-    axes[-1].legend(loc="upper right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     figure.supxlabel("rise in misorientation (°)", size=8)
     style.letter(axes)
     return figure
@@ -178,4 +178,27 @@ def obedience(judged: Mapping[str, tuple[np.ndarray, np.ndarray]], pictures: Map
     style.letter(panels)
     for ax, (target, picture) in zip(lower.subplots(1, len(pictures)), pictures.items(), strict=True):
         style.draw_image(ax, picture, f"{target:g} GPa")
+    return figure
+
+
+def front(tried: np.ndarray, best: np.ndarray, pictures: np.ndarray) -> Figure:
+    """Hardness against modulus of all that was tried, `(m, 2)`, and of the front, `best` `(n, 2)`, GPa.
+
+    `pictures` are those of the front, `(n, H, W, 3)` uint8, by rising modulus; up to four are shown.
+    """
+    figure = style.new_figure(2.9)
+    left, right = figure.subfigures(1, 2, width_ratios=(1.1, 1))
+    ax = left.subplots()
+    ax.plot(tried[:, 1], tried[:, 0], ".", color=PAPER_GREY, ms=2.5, label="tried")
+    ax.plot(best[:, 1], best[:, 0], MARKS[1], ls="-", color=COLOURS[1], ms=4, lw=0.8, label="front")
+    ax.set(xlabel="Young's modulus along the indent (GPa)", ylabel="hardness, dense reading (GPa)")
+    ax.legend(loc="lower right")
+    chosen = np.unique(np.linspace(0, len(best) - 1, 4).round().astype(int))
+    panels = right.subplots(2, 2).flat
+    for panel, number in zip(panels, chosen, strict=False):
+        draw_image(panel, pictures[number])
+        panel.set_title(f"{best[number, 0]:.2f} and {best[number, 1]:.1f} GPa", size=7.5)
+    first = right.axes[0]
+    style.scale_bar(first, pictures.shape[2], TILE_UM / pictures.shape[2])
+    style.letter((ax, first))
     return figure

@@ -42,6 +42,25 @@ def test_it_writes_a_design_with_its_trace(evolve, tmp_path):
     assert np.abs(picture.astype(int) - generate(np.array([facts["code"]]))[0]).max() <= 1
     assert facts["law_hardness_gpa"] == pytest.approx(judges.law_hardness(picture[None])[0], abs=1e-3)
     assert f"{facts['hardness_gpa']:.3f} GPa for a target of 4.1 GPa" in said
+    mapped = np.load(tmp_path / "map.npz")
+    assert (mapped["low"] < mapped["hardness"]).all()
+    assert (mapped["hardness"] < mapped["high"]).all()
+    assert mapped["hardness"].shape == (50, 50)
+    assert facts["dense_hardness_gpa"] == pytest.approx(mapped["hardness"].mean(), abs=1e-3)
+
+
+def test_several_designs_come_on_a_sheet(evolve, tmp_path):
+    command = ("--target", 4.1, "--out", tmp_path, "--generations", 4, "--seed", 5, "--seeds", 2)
+    assert evolve(*command)[0] == 0
+    table = pd.read_csv(tmp_path / "designs.csv", index_col="seed")
+    assert table.index.tolist() == [5, 6]
+    facts = json.loads((tmp_path / "seed-6" / "design.json").read_text())
+    assert table.loc[6, "hardness_gpa"] == facts["hardness_gpa"]
+    assert Image.open(tmp_path / "designs.png").size[0] > 500
+    code, _, complaint = evolve(*command)
+    assert code == 2
+    assert "--resume" in complaint
+    assert evolve(*command, "--resume")[0] == 0
 
 
 def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, tmp_path):

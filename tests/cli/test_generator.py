@@ -1,5 +1,6 @@
 """Commands around the generator: what they write, and how they refuse."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from enamel_lib import generators
+from enamel_lib.cli import generator
+from enamel_lib.evolve import judges
 from enamel_lib.generators import save_generator
 from enamel_lib.stylegan2 import build_generator
 
@@ -47,6 +51,23 @@ def test_a_generator_is_trained_and_draws(enamel, folder):
     assert enamel(*drawing)[0] == 2
     assert enamel(*drawing, "--force", "--seed", 1)[0] == 0
     assert not np.array_equal(drawn[0], np.asarray(Image.open(folder / "drawn" / "generated_00000.png")))
+
+
+def test_pictures_of_a_wanted_hardness_are_chosen_among_more(enamel, tmp_path, monkeypatch):
+    monkeypatch.setattr(generator, "DRAWN", 3)
+    command = ("generate", "--count", 2, "--hardness", 4.3)
+    code, said, _ = enamel(*command, "--out", tmp_path)
+    assert code == 0
+    low, high = map(float, re.search(r"read as ([\d.]+) to ([\d.]+) GPa", said).groups())
+    drawn = np.stack([np.asarray(Image.open(path)) for path in sorted(tmp_path.iterdir())])
+    read = judges.load("dense-grids").evaluate(drawn)
+    assert sorted(read.round(2)) == pytest.approx([low, high], abs=0.011)
+    chance = generators.load_generator().generate(np.random.default_rng(0).standard_normal((6, 128)))
+    off = np.sort(np.abs(judges.load("dense-grids").evaluate(chance) - 4.3))
+    assert np.abs(read - 4.3) == pytest.approx(off[:2], abs=0.01)
+    code, _, complaint = enamel("generate", "--hardness", 70, "--out", tmp_path / "none")
+    assert code == 2
+    assert "2 to 7 GPa" in complaint
 
 
 def test_wrong_training_is_refused_before_it_begins(enamel, folder):

@@ -45,3 +45,15 @@ def test_the_spread_of_a_map_that_is_blurred_is_that_blur(monkeypatch):
     monkeypatch.setattr(resolution, "SHAPE", (256, 256))
     measured = resolution.measures(resolution.edge_spread(None, count=2)).iloc[0]
     assert measured["rise"] == pytest.approx(2.563, abs=0.25)
+
+
+def test_noise_has_its_power_at_its_frequency():
+    """White noise: its variance times the area of a cell, at every frequency; a wave: at its own."""
+    rng = np.random.default_rng(0)
+    true = np.sin(2 * np.pi * 0.5 * CELL_UM * np.arange(200)) + np.zeros((160, 1))  # half a cycle per um
+    spectrum = resolution.noise_power([(true + 3 + rng.normal(0, 0.2, true.shape), true)] * 2)
+    np.testing.assert_allclose(spectrum["noise"][1:], 0.2**2 * CELL_UM**2, rtol=0.35)
+    assert spectrum["noise"][4:].mean() == pytest.approx(0.2**2 * CELL_UM**2, rel=0.05)
+    assert spectrum.loc[spectrum["truth"].idxmax(), "frequency"] == pytest.approx(0.5, abs=0.1)
+    holes = np.where(rng.random(true.shape) < 0.1, np.nan, true)
+    assert resolution.noise_power([(holes, true)])["noise"].max() < 1e-12
