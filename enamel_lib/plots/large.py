@@ -60,5 +60,5 @@ def memory(curve: pd.DataFrame, goal_gib: float) -> Figure:
     ax.set(xscale="log", xlabel="picture (gigapixels)", ylabel="peak memory (GiB)", ylim=(0, None))
     ax.set_xticks(sorted(set(curve["gigapixels"])), labels=[f"{each:g}" for each in sorted(set(curve["gigapixels"]))])
     ax.minorticks_off()
-    ax.legend()
+    ax.legend(loc="lower left")
     return figure
