@@ -44,8 +44,8 @@ def compare(read: np.ndarray, true: np.ndarray) -> dict[str, float]:
     windows = [_window_means(field) for field in (filled, true)]
     level = read[seen].mean() - true[seen].mean()
     return {
-        "point": _correlation(read[seen], true[seen]),
-        "window": _correlation(*windows) if windows[0].size > 1 else np.nan,
+        "point": correlation(read[seen], true[seen]),
+        "window": correlation(*windows) if windows[0].size > 1 else np.nan,
         "read": float(read[seen].mean()),
         "true": float(true.mean()),
         "sd": float(true.std()),
@@ -94,5 +94,6 @@ def _window_means(field: np.ndarray) -> np.ndarray:
     return ndimage.uniform_filter(field.astype(np.float64), WINDOW)[inside]
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson's, of two fields of one shape."""
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

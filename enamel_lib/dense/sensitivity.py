@@ -15,6 +15,7 @@ import pandas as pd
 from enamel_lib import simulate
 from enamel_lib.dense import code, reading
 from enamel_lib.dense.code import CELL_PX
+from enamel_lib.dense.evaluation import correlation
 from enamel_lib.dense.indenter import weights_of
 from enamel_lib.dense.structure import LOCAL, MISORIENTATION_DEG, WIDE, cells
 from enamel_lib.pic import PIXEL_UM
@@ -72,13 +73,9 @@ def follow_sensitivity(model: keras.Model, sections: Iterable[Section]) -> pd.Da
         true = _compared(true_sensitivity(section))
         read = np.kron(sensitivity(model, section.rgb), np.ones((CELL_PX, CELL_PX)))
         shown = -code.encode(section.rgb)[..., code.CHANNELS.index("step_1")]
-        rows.append({"read": _correlation(_compared(read), true), "shown": _correlation(_compared(shown), true)})
+        rows.append({"read": correlation(_compared(read), true), "shown": correlation(_compared(shown), true)})
     return pd.DataFrame(rows)
 
 
 def _compared(field: np.ndarray) -> np.ndarray:
     return cells(field[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX], COMPARED_PX)
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

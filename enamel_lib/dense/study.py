@@ -1,13 +1,13 @@
 """All that measured maps tell, of any material: the model with its card, and the tables that notebook 13 draws."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import BaseModel, Field, FiniteFloat, create_model
 
 from enamel_lib import models, paths
 from enamel_lib.dense import axes, labels, left_out, measured
@@ -23,16 +23,10 @@ WHERE = paths.DATA / "results"  # shipped tables, `NAME-TABLE.csv`
 FOLDER = "axes"  # of shipped models, `NAME.json`, within `paths.MODELS`
 
 
-class _Fit(Strict):
-    """As `labels.Fit`."""
-
-    weights: Annotated[list[float], Field(min_length=len(axes.HARMONICS), max_length=len(axes.HARMONICS))]
-    intercept: float
-    noise: float
-    area_noise: float
-    map_sd: float
-    area_map_sd: float
-    area_share: float
+_Weights = Annotated[list[float], Field(min_length=len(axes.HARMONICS), max_length=len(axes.HARMONICS))]
+_Fit = create_model(  # `labels.Fit`, as a card has it
+    "_Fit", __base__=Strict, **{each.name: (float, ...) for each in fields(labels.Fit)} | {"weights": (_Weights, ...)}
+)
 
 
 class _Card(BaseModel):

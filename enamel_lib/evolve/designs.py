@@ -15,12 +15,11 @@ from PIL import Image
 from enamel_lib import dense, images, paths
 from enamel_lib.errors import InputError
 from enamel_lib.evolve import genetic, judges, search
-from enamel_lib.generators.base import ImageGenerator
+from enamel_lib.generators.base import BATCH_SIZE, ImageGenerator
 from enamel_lib.reproduce import report
 
 RESULTS = PICTURE, TRACE, FACTS, MAP = "design.png", "trace.csv", "design.json", "map.npz"
 CHECKPOINT = "checkpoint.npz"
-BATCH = 16  # pictures drawn at once
 SAMPLE = 40  # random pictures whose hardness shows which targets need no search for the generator's range
 
 
@@ -115,7 +114,7 @@ def nearest(
     Gives the codes and their readings, GPa. No search: it reaches as far as chance does.
     """
     read = np.concatenate(
-        [evaluate(generate(candidates[first : first + BATCH])) for first in range(0, len(candidates), BATCH)]
+        [evaluate(generate(candidates[first : first + BATCH_SIZE])) for first in range(0, len(candidates), BATCH_SIZE)]
     )
     chosen = np.argsort(np.abs(read - hardness), kind="stable")[:count]
     return candidates[chosen], read[chosen]
