@@ -25,8 +25,8 @@ $(STAMP): requirements.lock pyproject.toml
 	"Python 3.11 to 3.13 is needed and $(PYTHON) is %d.%d; try: make setup PYTHON=python3.12" % v)'
 	@echo "setting up $(VENV): 1 GB to download, 3.6 GB on disk, 3 to 10 minutes the first time"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 figures: setup  ## run every notebook (default profile) and write figures/
@@ -60,7 +60,7 @@ site: setup $(SITE)/.ready  ## render the notebooks as last run, and the README,
 $(SITE)/.ready: requirements-site.lock
 	@echo "setting up $(SITE) (half a minute the first time)"
 	@$(PYTHON) -m venv --clear $(SITE)
-	@$(SITE)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-site.lock
+	@$(SITE)/bin/python -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements-site.lock
 	@touch $@
 
 browser: setup $(VENV)/.browser  ## run 00 and the viewer in JupyterLab as a reader sees them; pictures in build/browser/
@@ -68,7 +68,7 @@ browser: setup $(VENV)/.browser  ## run 00 and the viewer in JupyterLab as a rea
 	@$(PYTEST) --noconftest tests/browser/jupyterlab.py tests/browser/viewer.py
 
 $(VENV)/.browser: $(STAMP) requirements-browser.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-browser.lock
+	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements-browser.lock
 	@touch $@
 
 tf1: $(TF1)/.ready  ## make .venv-tf1 with TensorFlow 1.14, for original StyleGAN2 snapshots (needs Python 3.6 or 3.7)
@@ -76,8 +76,8 @@ tf1: $(TF1)/.ready  ## make .venv-tf1 with TensorFlow 1.14, for original StyleGA
 $(TF1)/.ready: requirements-tf1.txt
 	@python=$$($(MAKE) -s python36 2> /dev/null) || { echo "no Python 3.6 or 3.7 found; try: pyenv install 3.6.15"; exit 1; }; \
 	echo "setting up $(TF1) with $$python (a minute the first time)"; $$python -m venv --clear $(TF1)
-	@$(TF1)/bin/python -m pip install -qq --disable-pip-version-check pip==21.3.1
-	@$(TF1)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-tf1.txt
+	@$(TF1)/bin/python -m pip install -qq --no-compile --disable-pip-version-check pip==21.3.1
+	@$(TF1)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements-tf1.txt
 	@touch $@
 
 python36:  # print a Python 3.6 or 3.7 that works (a shim of pyenv may not)

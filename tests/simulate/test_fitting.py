@@ -21,7 +21,7 @@ def test_every_number_of_a_texture_is_searched_and_the_start_lies_within(start):
 
 def test_a_fit_comes_nearer_to_a_map_and_repeats(start):
     wanted = texture.replace(start, crystal_azimuth=start.crystal_azimuth - 40)
-    shown = simulator.section((90, 120), pixel_size_um=0.24, seed=1, texture=wanted).rgb
+    shown = simulator.section((60, 80), pixel_size_um=0.24, seed=1, texture=wanted).rgb
     settings = {"pixel_size_um": 0.24, "start": start, "population": 8, "step": 0.15}
     fitted, history = fitting.fit(shown, generations=6, **settings)
     again, _ = fitting.fit(shown, generations=1, **settings)
