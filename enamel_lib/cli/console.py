@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -147,7 +147,8 @@ def mapped(
         how |= {key: card[key] for key in ("interval", "resolution") if key in card}
         made.facts()  # refused if there is no reading at all
         if known := dense.likeness.of_card(card, model):
-            how |= unlike(known.distance(found), path)
+            how["unlike"] = known.judge(*dense.likeness.summed(found))
+            complain_unlike(how, path)
         return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
     read_by = base.make_predictor(network, engine=engine)
     with steps("mapping") as step:
@@ -157,14 +158,19 @@ def mapped(
     return picture, made, how | outside(made.hardness, read_by.labels_gpa, path)
 
 
-def unlike(distance: float, path: Path) -> dict[str, Any]:
-    """Say so if a picture is unlike those that a model learned on; gives what to write down."""
-    if distance > 1:
+def complain_unlike(about: Mapping[str, Any], path: Path) -> None:
+    """Say so if a map was made of a picture unlike those that its model learned on."""
+    if is_unlike(about):
         complain(
-            f"{path}: is unlike the enamel that the model learned on (its structure lies {distance:.1f} times as far "
-            "off as is usual), so readings may mean nothing; is --pixel-size right, and is this a PIC map of enamel?"
+            f"{path}: is unlike the enamel that the model learned on (its structure lies "
+            f"{about['unlike']['distance']:.1f} times as far off as is usual), so readings may mean nothing; is "
+            "--pixel-size right, and is this a PIC map of enamel?"
         )
-    return {"unlike": {"distance": round(distance, 3), "flagged": distance > 1}}
+
+
+def is_unlike(about: Mapping[str, Any]) -> bool:
+    """Whether a map was made of a picture unlike those that its model learned on."""
+    return about.get("unlike", {}).get("flagged", False)
 
 
 def outside(hardness: "np.ndarray", labels_gpa: tuple[float, float] | None, path: Path | None = None) -> dict[str, Any]:

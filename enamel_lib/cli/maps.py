@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -135,8 +135,7 @@ def map_(
         "seconds": round(time.monotonic() - start, 2),
     }
     size = picture.pixel_size_um and picture.pixel_size_um / picture.scale
-    title = "predicted, of a picture unlike enamel" if about.get("unlike", {}).get("flagged") else "predicted"
-    figure = plots.maps.beside(picture.rgb, {title: made}, pixel_size_um=size, crop=False)
+    figure = plots.maps.beside(picture.rgb, {_title(about): made}, pixel_size_um=size, crop=False)
     about = made.save(stem, about, figure, scale=picture.scale)
     typer.echo(
         f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "
@@ -148,6 +147,10 @@ def map_(
             f"{sure['coverage']:.0%} of a map should lie within {sure['relative_half_width']:.0%} of the truth; "
             f"a boundary takes {min(rises):.1f} to {max(rises):.1f} um (10 to 90 %)"
         )
+
+
+def _title(about: dict[str, Any]) -> str:
+    return "predicted, of a picture unlike enamel" if console.is_unlike(about) else "predicted"
 
 
 def _is_large(image: Path) -> bool:
@@ -202,9 +205,10 @@ def _map_large(
         )
     for name in made["damaged"]:
         console.complain(f"{name}: damaged, and left out")
+    console.complain_unlike(made, image)
     rgb, shown = large.overview(store, large.TABLE_CELLS)
     cell_px = picture.shape[0] / shown.image_shape[0]
-    figure = plots.maps.beside(rgb, {"predicted": shown}, pixel_size_um=size * cell_px, crop=False)
+    figure = plots.maps.beside(rgb, {_title(made): shown}, pixel_size_um=size * cell_px, crop=False)
     seconds = {"seconds": round(time.monotonic() - start, 2)}
     large.save_beside(stem, {"image": image.name, **made, **seconds}, figure, shown, cell_px)
     typer.echo(

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from enamel_lib import paths
-from enamel_lib.dense import blocks
+from enamel_lib.dense import blocks, likeness
 from enamel_lib.dense.blocks import Block
 from enamel_lib.dense.code import CELL_PX, CELL_UM, Grid
 from enamel_lib.errors import InputError
@@ -33,7 +33,8 @@ from enamel_lib.inference.hardness_map import HardnessMap
 from enamel_lib.inference.ome_zarr import Image
 from enamel_lib.reproduce import report
 
-READ = ("log_hardness", "log_level", "signal")
+READ = ("log_hardness", "log_level", "local", "wide")  # outputs of the network
+KEPT = (*READ[:2], "signal")  # on disk, until there is hardness
 GRAPHS = ("first.xml", "rest.xml")
 TABLE_CELLS = 400_000  # rows of the .csv at most: it is that of a smaller level, if the map has more
 Stages = Callable[[str, int, int], None]  # name of a stage, parts done, parts in all
@@ -73,7 +74,7 @@ class Job:
     def work(self) -> dict[str, Image]:
         """What the store holds while it is made."""
         image = partial(Image, self.store, shape=self.grid.cells, shard=blocks.BLOCK_CELLS, pixel_size_um=CELL_UM)
-        return {name: image(group=f"work/{name}", deep=False, fill=0.0) for name in READ}
+        return {name: image(group=f"work/{name}", deep=False, fill=0.0) for name in KEPT}
 
     def block(self, number: int) -> Block:
         """One of the blocks."""
@@ -122,6 +123,7 @@ def map_large(
         return root["enamel"]["facts"]
     about = {"picture": repr(source), "cells": grid.cells, "pixel_size_um": pixel_size_um, "block": blocks.BLOCK_CELLS}
     about |= _prepare_elsewhere(model, store, grid, resume)
+    known = likeness.of_card(about, str(model))
     job = Job(source, grid, store, about["interval"] and about["interval"]["relative_half_width"])
     images, journal = job.images(), chunks.Journal(store / "work" / "journal", about, resume=resume)
     if not journal.results:
@@ -140,13 +142,16 @@ def map_large(
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
     of_model = {"model": str(model)} | {name: about[name] for name in ("weights_sha256", "interval")}
     facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um}
+    if known:
+        _, cells, totals = zip(*journal.of("reading"), strict=True)
+        facts["unlike"] = known.judge(sum(cells), np.sum(totals, axis=0))
     ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts})
     shutil.rmtree(store / "work")
     return facts
 
 
 def _facts(journal: chunks.Journal, grid: Grid) -> dict[str, Any]:
-    damaged = sorted({name for result in journal.of("reading") for name in result})
+    damaged = sorted({name for names, _, _ in journal.of("reading") for name in names})
     count, total, squares = np.sum(journal.of("hardness"), axis=0)
     if not count:
         raise InputError("no cell has signal in half of what an indent feels, so there is no reading")
@@ -157,13 +162,18 @@ def _facts(journal: chunks.Journal, grid: Grid) -> dict[str, Any]:
     return facts | {"damaged_chunks": len(damaged), "damaged": damaged}
 
 
-def read(job: Job, number: int) -> list[str]:
-    """Read one block by the network, and write what was read; give the damaged chunks of the picture."""
-    block, work = job.block(number), job.work()
-    for name, values in _reader(job.store, threading.get_ident())(job.grid, job.source.read, block).items():
-        work[name].level()[block.place] = values.reshape(values.shape[:2])
+def read(job: Job, number: int) -> tuple[list[str], int, list[float]]:
+    """Read one block by the network, and write what was read.
+
+    Give the damaged chunks of the picture, so far, and what `likeness.summed` gives.
+    """
+    block = job.block(number)
+    found = _reader(job.store, threading.get_ident())(job.grid, job.source.read, block)
+    for name, image in job.work().items():
+        image.level()[block.place] = found[name].reshape(found[name].shape[:2])
     job.images()["picture"].level()[(slice(None), *block.place)] = np.moveaxis(_cells(job, block), -1, 0)
-    return sorted(getattr(job.source, "damaged", ()))  # of files
+    cells, total = likeness.summed(found)
+    return sorted(getattr(job.source, "damaged", ())), cells, total.tolist()  # files have damages
 
 
 def finish(job: Job, number: int) -> tuple[int, float, float]:
@@ -209,7 +219,7 @@ def _reader(store: Path, thread: int) -> blocks.Reader:
     import openvino as ov
 
     graphs = [ov.Core().read_model(store / "work" / name) for name in GRAPHS]
-    return blocks.Reader(graphs, READ[:2], threads=1)
+    return blocks.Reader(graphs, READ, threads=1)
 
 
 def _prepare_elsewhere(model: str | os.PathLike, store: Path, grid: Grid, resume: bool) -> dict[str, Any]:
@@ -222,18 +232,16 @@ def _prepare_elsewhere(model: str | os.PathLike, store: Path, grid: Grid, resume
 
 
 def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any]:
-    """Write the graphs that read blocks; give the SHA-256 of the weights, and the interval of the card, if any."""
-    import keras
+    """Write the graphs that read blocks; give the SHA-256 of the weights, and what the card tells, if it does."""
     import openvino as ov
 
     from enamel_lib.dense import graph, indenter
 
-    network = indenter.load(model)
-    of_log = keras.Model(network.inputs, network.outputs[:2])
+    network, card = indenter.load(model), indenter.card(model)
     sides = (blocks.sides(side) for side in grid.cells)
-    for name, one in zip(GRAPHS, graph.translate(of_log, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
+    for name, one in zip(GRAPHS, graph.translate(network, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
         ov.serialize(one, store / "work" / name)
-    return {"weights_sha256": base.weights_sha256(network), "interval": indenter.card(model).get("interval")}
+    return {"weights_sha256": base.weights_sha256(network)} | {key: card.get(key) for key in ("interval", "likeness")}
 
 
 def overview(store: Path, most: int) -> tuple[np.ndarray, HardnessMap]:

@@ -8,17 +8,17 @@ large it rarely tells: the network knows sections of many scales.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import keras
 import numpy as np
 from pydantic import Field, FiniteFloat
-from sklearn.covariance import LedoitWolf
 
 from enamel_lib import structured
-from enamel_lib.dense import reading
 from enamel_lib.dense.structure import LOCAL, WIDE, Sections, simulate
 from enamel_lib.errors import ModelError
+
+if TYPE_CHECKING:  # what guides a large map judges it, too, and has no memory to spare for TensorFlow
+    import keras
 
 SHARE = 0.99  # of sections left out are nearer than the threshold; of new ones a few more are not
 SECTIONS, SEED = 120, 1000  # of their own: neither trained on nor judged by
@@ -37,20 +37,29 @@ class Likeness(structured.Strict):
     share: float
     sections: int
 
-    def distance(self, found: Mapping[str, np.ndarray]) -> float:
-        """Distance of what `reading.read` found from what sections have in common, in thresholds: unlike beyond 1."""
-        return float(_distance(_mean(found), np.array(self.mean), np.array(self.precision)) / self.threshold)
+    def judge(self, cells: int, total: np.ndarray) -> dict[str, Any]:
+        """Judge by what `summed` gives of a picture: its `distance` in thresholds, and whether it is `flagged`."""
+        away = _distance(total / cells, np.array(self.mean), np.array(self.precision)) / self.threshold
+        return {"distance": round(float(away), 3), "flagged": bool(away > 1)}
 
 
-def learn(network: keras.Model, sections: Sections | None = None) -> dict[str, Any]:
+def summed(found: Mapping[str, np.ndarray]) -> tuple[int, np.ndarray]:
+    """Give how many cells of what `reading.read` found count, and their sum of structure `(13,)`; parts add up."""
+    seen = found["signal"] >= LEAST_SIGNAL
+    sums = [found[name][seen].sum(axis=0, dtype=np.float64) for name in ("local", "wide")]
+    return int(seen.sum()), np.concatenate(sums)
+
+
+def learn(network: "keras.Model", sections: Sections | None = None) -> dict[str, Any]:
     """Give the `Likeness`, for the card, of sections that a network has not seen; freshly simulated ones if None."""
+    from enamel_lib.dense import reading
+
     sections = simulate(SECTIONS, seed=SEED) if sections is None else sections
-    seen = np.array(
-        [
-            _mean(reading.read(network, rgb, pixel_size_um=float(size)))
-            for rgb, size in zip(sections.pictures, sections.pixel_size_um, strict=True)
-        ]
+    parts = (
+        summed(reading.read(network, rgb, pixel_size_um=float(size)))
+        for rgb, size in zip(sections.pictures, sections.pixel_size_um, strict=True)
     )
+    seen = np.array([total / cells for cells, total in parts])
     left_out = [_distance(one, *_common(np.delete(seen, number, axis=0))) for number, one in enumerate(seen)]
     mean, precision = _common(seen)
     return {
@@ -68,12 +77,10 @@ def of_card(card: Mapping[str, Any], what: str) -> Likeness | None:
     return told and structured.check(Likeness, told, what=f"card of {what}", error=ModelError)
 
 
-def _mean(found: Mapping[str, np.ndarray]) -> np.ndarray:
-    return reading.structure_of(found)[found["signal"] >= LEAST_SIGNAL].mean(axis=0, dtype=np.float64)
-
-
 def _common(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and inverse covariance of rows, shrunk (Ledoit & Wolf 2004), for the regions of enamel sum to 1."""
+    from sklearn.covariance import LedoitWolf
+
     mean, sd = seen.mean(axis=0), seen.std(axis=0) + 1e-9
     precision = LedoitWolf(assume_centered=True).fit((seen - mean) / sd).precision_
     return mean, precision / np.outer(sd, sd)

@@ -14,7 +14,8 @@ FOLDER = Path(__file__).parent
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><link rel="stylesheet"
 href="viewer.css"><body><main id="viewer"></main><script type="module">import {{ open }} from "./viewer.js";
 open(document.getElementById("viewer"));</script></body></html>"""
-KINDS = {"viewer.js": "text/javascript", "viewer.css": "text/css"}
+SCRIPT = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("drawing.js", "viewer.js"))
+STYLE = (FOLDER / "viewer.css").read_text(encoding="utf-8")
 
 
 def serve(store: Path, port: int = 0) -> ThreadingHTTPServer:
@@ -38,8 +39,10 @@ class _Handler(BaseHTTPRequestHandler):
             match name:
                 case "":
                     self._send(PAGE.format(name=self._tiles.store.stem).encode(), "text/html")
-                case "viewer.js" | "viewer.css":
-                    self._send((FOLDER / name).read_bytes(), KINDS[name])
+                case "viewer.js":
+                    self._send(SCRIPT.encode(), "text/javascript")
+                case "viewer.css":
+                    self._send(STYLE.encode(), "text/css")
                 case "about":
                     self._send(json.dumps(self._tiles.about()).encode(), "application/json")
                 case "tile":

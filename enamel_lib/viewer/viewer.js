@@ -1,28 +1,32 @@
-// The viewer of a map of hardness: picture and hardness linked, by tiles of a pyramid. No build step, no dependency.
+// The viewer of a map of hardness: picture and hardness linked, by tiles of a pyramid. No build step, no dependency:
+// `page.SCRIPT` is drawing.js and this, for a widget's code is one module.
 // In a notebook anywidget calls `render`, and Python answers; in a browser `open` is called, and a server answers.
 
-const CIVIDIS = ["00224e", "1a386f", "434e6c", "61656f", "7d7c78", "9b9476", "bcae6c", "dec958", "fee838"]
-  .map(hex => [0, 2, 4].map(at => parseInt(hex.slice(at, at + 2), 16)));
-const KEEP = 400; // tiles, of half a megabyte each
 const ZOOM = 1.4; // of one step
 const CLICK = 4; // px; who moves farther drags
 
 export default {
   render({ model, el }) {
     const waiting = new Map();
-    let last = 0;
-    const hear = (message, buffers) => {
-      waiting.get(message.number)?.({ ...message.answer, buffers });
-      waiting.delete(message.number);
+    const hear = ({ number, answer }, buffers) => {
+      waiting.get(number)?.(buffers?.length ? { buffers } : answer);
+      waiting.delete(number);
     };
-    model.on("msg:custom", hear);
     const ask = (what, asked) => new Promise(done => {
-      waiting.set(++last, done);
-      model.send({ number: last, what, asked });
+      const number = Math.random(); // that no other view of the model has: each hears all answers
+      waiting.set(number, done);
+      model.send({ number, what, asked });
     });
-    const dropped = rows => { model.set("table", rows); model.save_changes(); };
-    const end = show(el, model.get("about"), ask, model.get("table"), dropped);
-    return () => { model.off("msg:custom", hear); end(); };
+    const shown = show(el, model.get("about"), ask, rows => { model.set("table", rows); model.save_changes(); });
+    const changed = () => shown.fill(model.get("table"));
+    model.on("msg:custom", hear);
+    model.on("change:table", changed);
+    changed();
+    return () => {
+      model.off("msg:custom", hear);
+      model.off("change:table", changed);
+      shown.end();
+    };
   },
 };
 
@@ -37,22 +41,18 @@ export async function open(el) {
     const bytes = await answer.arrayBuffer(), half = bytes.byteLength / 2; // four bytes a cell, each
     return { buffers: [new DataView(bytes, 0, half), new DataView(bytes, half)] };
   };
-  show(el, about, ask, [], () => {});
+  const shown = show(el, about, ask, rows => shown.fill(rows));
 }
 
-function colour(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1), low = Math.min(Math.floor(at), CIVIDIS.length - 2);
-  return CIVIDIS[low].map((value, n) => value + (CIVIDIS[low + 1][n] - value) * (at - low));
-}
-
-function show(el, about, ask, table, dropped) {
-  const { shapes, tile: side, cell_um: cell } = about, [rows, cols] = shapes[0];
+// Fills an element with the viewer; what is dropped or cleared goes to `keep`, and shows when `fill` is given it.
+function show(el, about, ask, keep) {
+  const { shapes, cell_um: cell } = about, [rows, cols] = shapes[0];
   el.classList.add("enamel");
   el.innerHTML = `<div class="bar">
     <button data-do="in" title="zoom in (+)">+</button><button data-do="out" title="zoom out (−)">−</button>
     <button data-do="fit" title="the whole map (0)">fit</button>
     <button data-do="line" aria-pressed="false" title="draw a line (l)">line</button>
-    <label>colours from <input name="low" type="number" step="0.1"></label><canvas class="scale"></canvas>
+    <label>colours from <input name="low" type="number" step="0.1"></label><span class="scale"></span>
     <label>to <input name="high" type="number" step="0.1"> GPa</label>
     <button data-do="csv">save CSV</button><button data-do="clear">clear</button></div>
     <div class="views"><canvas class="view" tabindex="0" aria-label="picture"></canvas>
@@ -65,11 +65,13 @@ function show(el, about, ask, table, dropped) {
   const views = [...el.querySelectorAll(".view")], out = el.querySelector("output");
   const [low, high] = ["low", "high"].map(name => el.querySelector(`input[name=${name}]`));
   [low.value, high.value] = about.limits;
-  const tiles = new Map();
-  let at = { row: rows / 2, col: cols / 2, zoom: 1 }, lining = false, line = null, keys = false, reading = null, frame = 0;
+  el.querySelector(".scale").style.background = gradient();
+  let table = [], at = { row: rows / 2, col: cols / 2, zoom: 1 };
+  let lining = false, line = null, keys = false, reading = null, frame = 0;
 
   const size = () => [views[0].clientWidth || 480, views[0].clientHeight || 360];
   const later = () => { frame ||= requestAnimationFrame(() => { frame = 0; draw(); }); };
+  const tiles = pyramid(about, ask, later);
   const place = event => {
     const box = event.target.getBoundingClientRect(), [width, height] = size();
     return [at.row + (event.clientY - box.top - height / 2) / at.zoom,
@@ -97,100 +99,21 @@ function show(el, about, ask, table, dropped) {
     later();
   }
 
-  function tile(level, row, col) {
-    const key = `${level}/${row}/${col}`;
-    let one = tiles.get(key);
-    if (one) { tiles.delete(key); tiles.set(key, one); return one; } // the last looked at is kept longest
-    one = { height: Math.min(side, shapes[level][0] - row * side), width: Math.min(side, shapes[level][1] - col * side) };
-    tiles.set(key, one);
-    if (tiles.size > KEEP) tiles.delete(tiles.keys().next().value);
-    ask("tile", { level, row, col }).then(({ buffers }) => {
-      if (!buffers) { tiles.delete(key); return; }
-      const [values, pixels] = buffers.map(each => each.buffer.slice(each.byteOffset, each.byteOffset + each.byteLength));
-      one.values = new Float32Array(values);
-      one.picture = canvasOf(new Uint8ClampedArray(pixels), one);
-      later();
-    });
-    return one;
-  }
-
-  function canvasOf(rgba, { width, height }) {
-    const canvas = Object.assign(document.createElement("canvas"), { width, height });
-    canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
-    return canvas;
-  }
-
-  function hardness(one) {
-    const limits = `${low.value}:${high.value}`;
-    if (one.limits !== limits) {
-      const rgba = new Uint8ClampedArray(4 * one.values.length), from = +low.value, span = +high.value - from || 1e-9;
-      one.values.forEach((value, n) => rgba.set(value === value ? [...colour((value - from) / span), 255]
-        : [240, 240, 240, 255], 4 * n)); // NaN alone differs from itself
-      one.hardness = canvasOf(rgba, one);
-      one.limits = limits;
-    }
-    return one.hardness;
-  }
-
   function draw() {
-    const [width, height] = size(), ratio = window.devicePixelRatio || 1;
-    const best = bounded(Math.floor(Math.log2(1 / (at.zoom * ratio))), shapes.length - 1);
+    const view = size(), ratio = window.devicePixelRatio || 1, coarsest = shapes.length - 1;
+    const best = bounded(Math.floor(Math.log2(1 / (at.zoom * ratio))), coarsest);
     views.forEach((canvas, which) => {
-      Object.assign(canvas, { width: width * ratio, height: height * ratio });
+      [canvas.width, canvas.height] = view.map(side => side * ratio);
       const pen = canvas.getContext("2d");
+      const image = which ? one => hardness(one, +low.value, +high.value) : one => one.picture;
       pen.scale(ratio, ratio);
       pen.imageSmoothingEnabled = at.zoom < 4;
-      for (let level = shapes.length - 1; level >= best; level--) { // what is coarse stays until what is fine has come
-        if (level > best && level < shapes.length - 1) continue;
-        const step = side * 2 ** level, px = at.zoom * 2 ** level;
-        const first = [at.row - height / 2 / at.zoom, at.col - width / 2 / at.zoom].map(x => Math.floor(x / step));
-        const last = [at.row + height / 2 / at.zoom, at.col + width / 2 / at.zoom].map(x => Math.floor(x / step));
-        for (let r = Math.max(first[0], 0); r <= last[0] && r * side < shapes[level][0]; r++)
-          for (let c = Math.max(first[1], 0); c <= last[1] && c * side < shapes[level][1]; c++) {
-            const one = tile(level, r, c);
-            if (one.values) pen.drawImage(which ? hardness(one) : one.picture,
-              (c * step - at.col) * at.zoom + width / 2, (r * step - at.row) * at.zoom + height / 2,
-              one.width * px, one.height * px);
-          }
-      }
-      mark(pen, width, height);
+      for (const level of new Set([coarsest, best])) // what is coarse stays until what is fine has come
+        drawLevel(pen, view, at, about, level, tiles, image);
+      mark(pen, view, at, cell, { table, line, keys });
     });
-    const scale = el.querySelector(".scale"), pen = scale.getContext("2d");
-    for (let n = 0; n < scale.width; n++) {
-      pen.fillStyle = `rgb(${colour(n / (scale.width - 1)).join()})`;
-      pen.fillRect(n, 0, 1, scale.height);
-    }
     el.dataset.level = best;
-    el.dataset.ready = [...tiles.values()].every(one => one.values);
-  }
-
-  function mark(pen, width, height) {
-    const on = (row, col) => [(col - at.col) * at.zoom + width / 2, (row - at.row) * at.zoom + height / 2];
-    const drawn = trace => [["#000", 4], ["#fff", 1.5]].forEach(([ink, thick]) => { // to be seen on dark and bright
-      Object.assign(pen, { strokeStyle: ink, lineWidth: thick, lineJoin: "round" });
-      pen.beginPath(); trace(); pen.stroke();
-    });
-    const written = (text, x, y) => {
-      Object.assign(pen, { strokeStyle: "#000", lineWidth: 3, fillStyle: "#fff", font: "12px system-ui, sans-serif" });
-      pen.strokeText(text, x, y); pen.fillText(text, x, y);
-    };
-    table.forEach((one, n) => {
-      const [x, y] = on(one.row + 0.5, one.col + 0.5);
-      drawn(() => { pen.moveTo(x, y - 6); pen.lineTo(x + 5, y + 4); pen.lineTo(x - 5, y + 4); pen.closePath(); });
-      written(n + 1, x + 8, y + 5);
-    });
-    pen.lineWidth = 2;
-    if (line) {
-      pen.strokeStyle = "#ff5a36";
-      pen.beginPath(); pen.moveTo(...on(...line[0])); pen.lineTo(...on(...line[1])); pen.stroke();
-    }
-    if (keys) drawn(() => {
-      pen.moveTo(width / 2 - 8, height / 2); pen.lineTo(width / 2 + 8, height / 2);
-      pen.moveTo(width / 2, height / 2 - 8); pen.lineTo(width / 2, height / 2 + 8);
-    });
-    const nice = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter(um => um / cell * at.zoom < width / 3).pop() || 1;
-    drawn(() => { pen.moveTo(10, height - 12); pen.lineTo(10 + nice / cell * at.zoom, height - 12); });
-    written(`${nice} µm`, 10, height - 20);
+    el.dataset.ready = tiles.ready();
   }
 
   const said = ({ gpa, low_gpa, high_gpa }) => gpa == null ? "no reading"
@@ -213,11 +136,12 @@ function show(el, about, ask, table, dropped) {
     [row, col] = [Math.floor(row), Math.floor(col)];
     const found = await ask("read", { row, col });
     if (found.error) return;
-    table = [...table, { row, col, x_um: +((col + 0.5) * cell).toFixed(2), y_um: +((row + 0.5) * cell).toFixed(2), ...found }];
-    tell();
+    const [x_um, y_um] = [col, row].map(n => +((n + 0.5) * cell).toFixed(2));
+    keep([...table, { row, col, x_um, y_um, ...found }]);
   }
 
-  function tell() {
+  function fill(dropped) {
+    table = dropped;
     el.querySelector("tbody").replaceChildren(...table.map((one, n) => {
       const line = document.createElement("tr"), { low_gpa: a, high_gpa: b } = one;
       const cells = [n + 1, one.x_um.toFixed(2), one.y_um.toFixed(2), one.gpa == null ? "–" : one.gpa.toFixed(3),
@@ -225,24 +149,12 @@ function show(el, about, ask, table, dropped) {
       cells.forEach(text => { line.insertCell().textContent = text; });
       return line;
     }));
-    dropped(table);
     later();
   }
 
   async function profile() {
-    const { um, gpa } = await ask("profile", { start: line[0], end: line[1] }), canvas = el.querySelector(".profile");
-    if (!um) return;
-    canvas.style.display = "block";
-    const width = canvas.width = canvas.clientWidth, height = canvas.height = canvas.clientHeight;
-    const there = gpa.filter(value => value != null), top = Math.max(...there), bottom = Math.min(...there);
-    const pen = canvas.getContext("2d"), x = n => 50 + um[n] / (um[um.length - 1] || 1) * (width - 60);
-    const y = value => height - 24 - (value - bottom) / (top - bottom || 1) * (height - 36);
-    pen.fillText(`${top.toFixed(2)} GPa`, 2, 14); pen.fillText(bottom.toFixed(2), 2, height - 24);
-    pen.fillText("0", 50, height - 8); pen.fillText(`${um[um.length - 1].toFixed(1)} µm`, width - 55, height - 8);
-    pen.beginPath();
-    gpa.forEach((value, n) => { if (value != null) pen[n && gpa[n - 1] != null ? "lineTo" : "moveTo"](x(n), y(value)); });
-    pen.stroke();
-    canvas.dataset.points = um.length;
+    const found = await ask("profile", { start: line[0], end: line[1] });
+    if (found.um) chart(el.querySelector(".profile"), found);
   }
 
   function toggle() {
@@ -261,17 +173,24 @@ function show(el, about, ask, table, dropped) {
     URL.revokeObjectURL(link.href);
   }
 
-  const acts = { in: () => zoom(ZOOM), out: () => zoom(1 / ZOOM), fit, line: toggle, csv, clear: () => { table = []; line = null; tell(); } };
+  function clear() {
+    line = null;
+    keep([]);
+    later();
+  }
+
+  const acts = { in: () => zoom(ZOOM), out: () => zoom(1 / ZOOM), fit, line: toggle, csv, clear };
   el.querySelectorAll("[data-do]").forEach(button => { button.onclick = acts[button.dataset.do]; });
   [low, high].forEach(input => { input.oninput = later; });
 
   function enter() {
     if (!lining) return drop(at.row, at.col);
-    if (line && line.open) { line = [line[0], [at.row, at.col]]; profile(); } else line = Object.assign([[at.row, at.col], [at.row, at.col]], { open: true });
+    const here = [at.row, at.col];
+    if (line?.open) { line = [line[0], here]; profile(); } else line = Object.assign([here, here], { open: true });
     later();
   }
-  const pressed = { "+": acts.in, "=": acts.in, "-": acts.out, 0: fit, l: toggle, Enter: enter, ArrowUp: () => move(-40, 0),
-    ArrowDown: () => move(40, 0), ArrowLeft: () => move(0, -40), ArrowRight: () => move(0, 40) };
+  const pressed = { "+": acts.in, "=": acts.in, "-": acts.out, 0: fit, l: toggle, Enter: enter,
+    ArrowUp: () => move(-40, 0), ArrowDown: () => move(40, 0), ArrowLeft: () => move(0, -40), ArrowRight: () => move(0, 40) };
   for (const view of views) {
     let held = null;
     view.onpointerdown = event => {
@@ -286,7 +205,10 @@ function show(el, about, ask, table, dropped) {
       const [right, down] = [event.clientX - held.x, event.clientY - held.y];
       held.far ||= Math.hypot(right, down) > CLICK;
       if (lining) line = [line[0], [row, col]];
-      else if (held.far) Object.assign(at, { row: bounded(held.row - down / at.zoom, rows), col: bounded(held.col - right / at.zoom, cols) });
+      else if (held.far) {
+        at.row = bounded(held.row - down / at.zoom, rows);
+        at.col = bounded(held.col - right / at.zoom, cols);
+      }
       later();
     };
     view.onpointerup = event => {
@@ -295,8 +217,10 @@ function show(el, about, ask, table, dropped) {
       held = null;
     };
     view.onpointercancel = () => { held = null; };
-    view.addEventListener("wheel", event => { event.preventDefault(); zoom(event.deltaY < 0 ? ZOOM : 1 / ZOOM, ...place(event)); },
-      { passive: false });
+    view.addEventListener("wheel", event => {
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? ZOOM : 1 / ZOOM, ...place(event));
+    }, { passive: false });
     view.onkeydown = event => {
       if (!(event.key in pressed) || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
@@ -309,6 +233,5 @@ function show(el, about, ask, table, dropped) {
   const watch = new ResizeObserver(later);
   watch.observe(views[0]);
   requestAnimationFrame(fit);
-  tell();
-  return () => watch.disconnect();
+  return { fill, end: () => watch.disconnect() };
 }

@@ -15,17 +15,17 @@ import pandas as pd
 import traitlets
 
 from enamel_lib.errors import InputError
+from enamel_lib.viewer import page
 from enamel_lib.viewer.tiles import MapTiles
 
-FOLDER = Path(__file__).parent
 COLUMNS = ("row", "col", "x_um", "y_um", "gpa", "low_gpa", "high_gpa")
 
 
 class MapViewer(anywidget.AnyWidget):
     """A map that can be zoomed, read and indented; where nothing answers, as on a site, a still picture of it."""
 
-    _esm = FOLDER / "viewer.js"
-    _css = FOLDER / "viewer.css"
+    _esm = page.SCRIPT
+    _css = page.STYLE
     about = traitlets.Dict().tag(sync=True)
     table = traitlets.List().tag(sync=True)
 

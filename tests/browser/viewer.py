@@ -1,15 +1,47 @@
-"""The viewer of large maps in Chromium: the page of `enamel view`, and the widget in JupyterLab. For `make browser`."""
+"""The viewer of large maps in Chromium: the page of `enamel view`, the widget in JupyterLab, and in a bare page.
 
+The bare page has only what the contract of anywidget's modules names, which all hosts of widgets share. `make browser`.
+"""
+
+import base64
 import threading
 
 import pytest
 
 from enamel_lib import paths
+from enamel_lib.viewer import MapViewer
 from enamel_lib.viewer import page as pages
 from tests.browser.jupyterlab import _notebook, _write, lab, page, run_all, show  # noqa: F401 (fixtures)
 from tests.viewer import stores
 
 WIDTH = 1280  # px
+BARE = "http://127.0.0.1:9/"
+HOST = """async ({ esm, css, state }) => {
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  const heard = [];
+  const tell = (name, ...given) => heard.filter(([of]) => of === name).forEach(([, hear]) => hear(...given));
+  const all = {
+    get: name => state[name],
+    set: (name, value) => { state[name] = value; tell(`change:${name}`); },
+    save_changes: () => window.saved(state.table),
+    on: (name, hear) => heard.push([name, hear]),
+    off: (name, hear) => heard.splice(heard.findIndex(one => one[0] === name && one[1] === hear), 1),
+    send: async message => {
+      for (let number = 0; number < 500; number++) // what other views asked, in other tabs too, is answered to all
+        tell("msg:custom", { number, answer: { gpa: 99, um: [] } }, []);
+      const [content, parts] = await window.asked(message);
+      tell("msg:custom", content, parts.map(part => {
+        const bytes = Uint8Array.from(atob(part), one => one.charCodeAt(0));
+        return new DataView(bytes.buffer, 8); // buffers are parts of a message
+      }));
+    },
+  };
+  const refuse = name => { throw Error(`a model has no ${String(name)}`); };
+  const model = new Proxy(all, { get: (of, name) => of[name] ?? refuse(name) });
+  const { default: widget } = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+  window.host = { model, heard, ends: [] };
+  for (const el of document.querySelectorAll("div")) host.ends.push(await widget.render({ model, el }));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +138,40 @@ def test_the_widget_in_jupyterlab(show):  # noqa: F811
         1
     ).wait_for()  # what was clicked is a DataFrame
     opened.screenshot(path=paths.BUILD / "browser" / "viewer-jupyterlab.png")
+
+
+def test_the_widget_where_there_is_only_the_contract_of_anywidget(store, page, monkeypatch):  # noqa: F811
+    """Two views of one model, in a page without Jupyter; Python is asked, and hears of the table, as by a kernel."""
+    viewer, sent = MapViewer(store), []
+    monkeypatch.setattr(viewer, "send", lambda content, buffers: sent.append((content, buffers)))
+
+    def asked(message):
+        viewer._answer(viewer, message, [])
+        content, parts = sent.pop()
+        return content, [base64.b64encode(b"ahead of" + part).decode() for part in parts]
+
+    bare, wrong = page.context.new_page(), []
+    bare.on("pageerror", lambda error: wrong.append(error))
+    bare.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+    bare.route(BARE, lambda route: route.fulfill(content_type="text/html", body="<div id=one></div><div id=two></div>"))
+    bare.expose_function("asked", asked)
+    bare.expose_function("saved", lambda table: viewer.set_state({"table": table}))
+    bare.set_viewport_size({"width": WIDTH, "height": 1300})
+    bare.goto(BARE)
+    state = {"about": viewer.about, "table": viewer.table}
+    bare.evaluate(HOST, {"esm": viewer._esm, "css": viewer._css, "state": state})
+    one, two = bare.locator("#one"), bare.locator("#two")
+    touch(one)
+    assert two.locator("tbody tr").count() == 2
+    bare.screenshot(path=paths.BUILD / "browser" / "viewer-bare.png")
+    before = bare.evaluate("host.heard.length")
+    bare.evaluate("host.ends[0](); document.getElementById('one').remove()")
+    assert bare.evaluate("host.heard.length") == before / 2
+    two.get_by_label("picture", exact=True).press("Enter")
+    two.locator("tbody tr").nth(2).wait_for()
+    assert viewer.indents()["gpa"].round(2).tolist()[::2] == [3.45, 3.45]
+    assert list(viewer.table[0]) == ["row", "col", "x_um", "y_um", "gpa", "low_gpa", "high_gpa"]
+    bare.evaluate("host.model.set('table', [])")  # as when Python sets it
+    assert two.locator("tbody tr").count() == 0
+    assert wrong == [BARE]
+    bare.close()

@@ -16,8 +16,10 @@ FIT = labels.Fit(0.1 * np.random.default_rng(1).standard_normal(13), 1.4, 0.05, 
 def model(tmp_path_factory):
     keras.utils.set_random_seed(0)
     made = indenter.with_hardness(network.build((4, 6, 6, 8, 8)), FIT)
+    like = {"mean": [0.0] * 13, "precision": np.eye(13).tolist(), "threshold": 0.1, "share": 0.99, "sections": 8}
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    models.save(made, path, {"name": "small", "interval": {"coverage": 0.9, "relative_half_width": 0.2}})
+    interval = {"coverage": 0.9, "relative_half_width": 0.2}
+    models.save(made, path, {"name": "small", "interval": interval, "likeness": like})
     return path
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import zarr
 
 from enamel_lib import dense, pictures
+from enamel_lib.dense import likeness, reading
 from enamel_lib.inference import ome_zarr
 
 SHAPE = (300, 420)
@@ -28,6 +29,11 @@ def written(folder, rgb, chunk, order, size_um=0.06):
 def in_memory(model, rgb, size=0.06):
     signal = pictures.find_signal(rgb, "picture")
     return dense.hardness_map(dense.load(model), rgb, pixel_size_um=size, signal=signal).hardness
+
+
+def likeness_in_memory(model, rgb, size=0.06):
+    found = reading.read(dense.load(model), rgb, pixel_size_um=size, signal=pictures.find_signal(rgb, "picture"))
+    return likeness.of_card(dense.card(model), model).judge(*likeness.summed(found))
 
 
 def hardness(stem):

@@ -13,7 +13,7 @@ from enamel_lib import pictures
 from enamel_lib.dense import large
 from enamel_lib.errors import EngineError, InputError
 from enamel_lib.inference import chunks, large_pictures, ome_zarr
-from tests.dense.large_maps import SHAPE, hardness, in_memory, written
+from tests.dense.large_maps import SHAPE, hardness, in_memory, likeness_in_memory, written
 
 
 class Here:
@@ -64,6 +64,7 @@ def test_no_tiling_of_a_file_changes_a_bit(here, model, rgb, tmp_path_factory, c
     assert facts["windows_read"] == np.isfinite(expected).sum()
     assert facts["interval"]["relative_half_width"] == 0.2
     assert facts["mean_gpa"] == pytest.approx(np.nanmean(expected), abs=1e-3)
+    assert facts["unlike"] == pytest.approx(likeness_in_memory(model, picture, size), abs=1.1e-3)  # both are rounded
 
 
 @pytest.mark.parametrize("kind", ["tiles", "strips", "pyramid", "bigtiff"])
@@ -135,13 +136,14 @@ def test_a_run_that_ends_anywhere_goes_on_where_it_was(here, model, rgb, tmp_pat
         monkeypatch.setattr(large, name, counted)
     for attempt in range(20):
         try:
-            large.map_large(source, model, stem, pixel_size_um=0.06, resume=attempt > 0)
+            facts = large.map_large(source, model, stem, pixel_size_um=0.06, resume=attempt > 0)
             break
         except KeyboardInterrupt:
             pass
     assert attempt > 3
     assert len(calls) - len(set(calls)) == attempt  # only what was in flight was done again
     np.testing.assert_array_equal(hardness(stem), in_memory(model, rgb))
+    assert facts["unlike"] == pytest.approx(likeness_in_memory(model, rgb), abs=1.1e-3)
     before = len(calls)
     large.map_large(source, model, stem, pixel_size_um=0.06, resume=True)
     assert len(calls) == before
@@ -168,10 +170,12 @@ def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, 
     status, said, warned = enamel("map", picture, "--out", out, "--model", model)
     assert (status, "1 damaged chunks" in said) == (0, True)
     assert "row 200, column 300: damaged, and left out" in warned
+    assert warned.count("a.zarr: is unlike the enamel") == 1
     assert {path.name for path in out.iterdir()} == {f"a-hardness{end}" for end in (".zarr", ".csv", ".png", ".json")}
     table = pd.read_csv(out / "a-hardness.csv")
     assert (len(table), table["row"].iloc[0], table["col"].iloc[-1]) == (75 * 105, 2, 418)
     about = json.loads((out / "a-hardness.json").read_text())
+    assert about["unlike"]["flagged"]
     assert about["windows_read"] == table["hardness"].notna().sum()
     assert enamel("map", picture, "--out", out, "--model", model)[0] == 2
     assert enamel("map", picture, "--out", out, "--model", model, "--resume")[0] == 0

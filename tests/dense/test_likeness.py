@@ -17,7 +17,11 @@ NOISE = np.random.default_rng(0).integers(20, 256, (*SHAPE, 3), dtype=np.uint8)
 def distance():
     """How far the shipped model finds a picture from enamel."""
     model, known = dense.load(), likeness.of_card(dense.card(), "default")
-    return lambda rgb, size=0.06: known.distance(reading.read(model, rgb, pixel_size_um=size))
+
+    def judged(rgb, size=0.06):
+        return known.judge(*likeness.summed(reading.read(model, rgb, pixel_size_um=size)))["distance"]
+
+    return judged
 
 
 @pytest.mark.parametrize("texture", ["prior", "real-map"])
