@@ -1,4 +1,6 @@
-"""The page of a map as a widget of notebooks: JupyterLab, VS Code, Colab, by the protocol of anywidget.
+"""The page of a map as a widget of notebooks, by the contract of anywidget's modules and nothing else.
+
+So it should run wherever widgets do; it was run in JupyterLab, and in a page that has only the contract.
 
 >>> viewer = MapViewer("tooth-hardness.zarr")
 >>> viewer                # zoom, pan, click

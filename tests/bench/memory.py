@@ -1,15 +1,14 @@
 """Measure the peak memory of `enamel map` on pictures from 0.1 to 4 gigapixels: `python -m tests.bench.memory`.
 
-Writes `data/results/large-maps.csv`, which notebook 14 draws. What a block takes does not depend on how much of it is
-enamel, so pictures are dark but for an island in each of the first two blocks and of the last two, which two processes
-read at the same time; a small picture is enamel throughout, to show that this is so.
+Writes `data/results/large-maps.csv`, which notebook 14 draws; rows that are there are kept. What a block takes does not
+depend on how much of it is enamel, so pictures are dark but for an island in each of the first two blocks and of the
+last two, which two processes read at the same time; a small picture is enamel throughout, to show that this is so.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,12 @@ from enamel_lib import paths, simulate
 from enamel_lib.inference.ome_zarr import Image
 from enamel_lib.pic import PIXEL_UM
 
-SIZES = (0.1, 0.4, 1.0, 4.0)  # gigapixels
-WHOLE = 0.02  # gigapixels, all enamel
+RUNS = {  # workers, and whether all is enamel: gigapixels
+    (1, False): (0.1, 0.4),
+    (2, True): (0.1,),
+    (2, False): (0.1, 0.4, 1.0, 4.0),
+}
+TABLE = paths.DATA / "results" / "large-maps.csv"
 BLOCK = 1536  # px; side of what is read at once
 ISLAND = 256  # px; in the middle of a block, where no other block's window sees it
 EVERY = 1.0  # s; between looks at the memory
@@ -29,16 +32,20 @@ COMMAND = "from enamel_lib.cli import app; app.main()"
 
 
 def main() -> None:
-    """Measure every size, and write each row as soon as it is known."""
-    rows = []
-    for workers, size, whole in [(2, WHOLE, True), *product((2, 1), SIZES, [False])]:
+    """Measure every size that the table lacks, and write each row as soon as it is known."""
+    rows = pd.read_csv(TABLE).to_dict("records") if TABLE.exists() else []
+    known = {(row["workers"], row["blocks"] == row["blocks_with_enamel"], row["gigapixels"]) for row in rows}
+    wanted = [(*run, size) for run, sizes in RUNS.items() for size in sizes]
+    for workers, whole, size in wanted:
+        if (workers, whole, size) in known:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             picture = Path(folder) / "mosaic.zarr"
             blocks, lit = write(picture, round((size * 1e9) ** 0.5), whole=whole)
             row = {"gigapixels": size, "workers": workers, "blocks": blocks, "blocks_with_enamel": lit}
             rows.append(row | measure(picture, workers))
         print(rows[-1], flush=True)
-        pd.DataFrame(rows).to_csv(paths.DATA / "results" / "large-maps.csv", index=False, float_format="%.3f")
+        pd.DataFrame(rows).to_csv(TABLE, index=False, float_format="%.3f")
 
 
 def write(path: Path, side: int, *, whole: bool) -> tuple[int, int]:
