@@ -117,8 +117,9 @@ def samples(folder):
     checkpoints.write_checkpoint(
         folder / "run.npz", {"seed": 1, "step": 2}, {"weights": [np.ones(3), np.zeros((2, 2))]}
     )
-    searches = {"searches": [["random", 4.0, 0]], "settings": {}}
-    checkpoints.write_checkpoint(folder / "contest.npz", searches, {"hardness": [np.ones(3)], "code": [np.ones(2)]})
+    searches = {"searches": [["random", 4.0, 0]], "targets": [4.0]}
+    arrays = {"hardness": [np.ones(3)], "penalty": [np.zeros(3)], "best_code": [np.ones(2)]}
+    checkpoints.write_checkpoint(folder / "contest.npz", searches, arrays)
     tiny = build_generator(8, fmap_base=8, fmap_max=2, latent_dim=2, style_dim=3, mapping_layers=1)
     save_generator(tiny, folder / "tiny.keras", card={})
     (folder / "tiny.json").rename(folder / "card.json")  # or every change would be one of the SHA-256

@@ -24,6 +24,8 @@ Drawing = Annotated[
     str, typer.Option(help="Name of a shipped generator, path of a .keras file, or of a snapshot .pkl.")
 ]
 Indenter = Annotated[str, typer.Option("--model", help="Name of a shipped model, or path of a .keras file.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes for a long run; as many as cores if none.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do it, tcp://...")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there; start a run anew.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]

@@ -1,4 +1,4 @@
-"""The commands `enamel evolve`, a design of given hardness, and `enamel contest`, seven ways to search side by side."""
+"""The commands `enamel evolve`, a design of given hardness, and `enamel contest`, eight ways to search side by side."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,10 +6,17 @@ from typing import Annotated
 import typer
 
 from enamel_lib.cli import console
+from enamel_lib.errors import InputError
 from enamel_lib.evolve.protocols import ProtocolName
 from enamel_lib.generators.loading import Engine
 
 commands = typer.Typer()
+Judge = Annotated[
+    str, typer.Option(help="What reads hardness: window, as in the paper, dense, by structure, or a model or its file.")
+]
+Penalty = Annotated[
+    float, typer.Option(min=0, help="GPa off the target for each step by which a dense judge finds it unlike enamel.")
+]
 CONTEST_TARGETS = [3.0, 3.5, 4.0, 4.5, 5.0]  # GPa, of the paper's seven those well within the generator's reach
 
 
@@ -26,7 +33,8 @@ def evolve(
     ] = 0.0,
     generator: console.Drawing = "default",
     engine: Annotated[Engine, typer.Option(help="What draws; tf1 is TensorFlow 1.14, for snapshots.")] = Engine.auto,
-    model: console.Indenter = "indenter-audited",
+    judge: Judge = "window",
+    penalty: Penalty = 0.0,
     seed: console.Seed = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Designs from so many seeds on, in folders of --out.")] = 1,
     resume: console.Resume = False,
@@ -34,9 +42,10 @@ def evolve(
 ) -> None:
     """Evolve a picture of given hardness; may be killed at any moment and resumed.
 
-    The judge is the paper's window network; --model dense-grids has the mean of a dense map for it. Every design comes
-    with its dense map and interval; several, with a sheet and a table of all.
+    Every design comes with its dense map and interval; several, with a sheet and a table of all.
     """
+    if penalty and protocol is not ProtocolName.audited:
+        raise InputError(f"the protocol {protocol} knows no --penalty; take audited")
     from enamel_lib.evolve.genetic import check_target
     from enamel_lib.evolve.search import REACHED
 
@@ -48,22 +57,22 @@ def evolve(
     for folder in folders.values():
         results = [folder / name for name in designs.RESULTS]
         console.claim(*results, checkpoints=[folder / designs.CHECKPOINT], resume=resume, force=force)
-    judge, drawing, found = judges.load(model), loading.load_generator(generator, engine=engine), {}
+    judged_by, found = judges.load(judge, penalty=penalty), {}
+    drawing = loading.load_generator(generator, engine=engine)
     for each, folder in folders.items():
         settings = {"protocol": protocol, "seed": each}
         with console.steps("evolving") as step:
             facts = found[each] = designs.design(
                 target,
                 drawing,
-                judge.evaluate,
+                judged_by,
                 folder,
                 **settings,
-                indenter_sha256=judge.weights_sha256,
                 anew=force and not resume,
                 generations=generations,
                 tolerance=tolerance,
                 progress=step,
-                about=settings | {"generator": generator, "engine": engine, "indenter": model},
+                about=settings | {"generator": generator, "engine": engine, "judge": judge, "penalty_gpa": penalty},
                 tell=lambda text: typer.echo(text, err=True),
             )
         missed = "" if abs(facts["hardness_gpa"] - target) < REACHED else ", which it missed"
@@ -84,7 +93,7 @@ def _write_sheet(out: Path, folders: dict[int, Path], found: dict[int, dict]) ->
     from enamel_lib import paths, plots
     from enamel_lib.evolve import designs
 
-    table = pd.DataFrame(found).T[["hardness_gpa", "law_hardness_gpa", "dense_hardness_gpa", "evaluations"]]
+    table = pd.DataFrame(found).T[["hardness_gpa", "law_hardness_gpa", "dense_hardness_gpa", "unlike", "evaluations"]]
     pictures = [np.asarray(Image.open(folder / designs.PICTURE)) for folder in folders.values()]
     titles = [
         f"seed {seed}: {row.hardness_gpa:.2f},\nlaw {row.law_hardness_gpa:.2f} GPa" for seed, row in table.iterrows()
@@ -103,9 +112,15 @@ def contest(
     evaluations: Annotated[int, typer.Option(min=10, help="Of each search.")] = 80,
     tolerance: Annotated[float, typer.Option(min=0, help="A search this near to its target ends early, GPa.")] = 0.02,
     method: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
-    model: Annotated[str, typer.Option(help="Name of the shipped model that judges.")] = "indenter-audited",
+    judge: Judge = "window",
+    penalty: Penalty = 0.0,
+    workers: console.Workers = 1,
+    scheduler: console.Scheduler = None,
 ) -> None:
-    """Search by several methods with equally many evaluations; may be killed, and goes on when called again."""
+    """Search by several methods with equally many evaluations; may be killed, and goes on when called again.
+
+    The numbers are the same on one process, on several (--workers), and on a Dask cluster (--scheduler).
+    """
     from enamel_lib.evolve.genetic import check_target
 
     targets = target or CONTEST_TARGETS
@@ -122,8 +137,11 @@ def contest(
             seeds=seeds,
             evaluations=evaluations,
             tolerance=tolerance,
-            model=model,
+            judge=judge,
+            penalty=penalty,
             methods=method or (),
+            workers=workers,
+            scheduler=scheduler,
             progress=step,
         )
     typer.echo(f"{sum(map(len, found.values())):,} searches in {out}")

@@ -65,7 +65,7 @@ def generate(
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     psi: Annotated[float, typer.Option(min=0, max=2, help="Truncation: below 1 nearer to the average picture.")] = 1.0,
     hardness: Annotated[
-        float | None, typer.Option(help="Draw 20 times as many, keep those read nearest to so many GPa (dense-grids).")
+        float | None, typer.Option(help="Draw 20 times as many, keep those read nearest to so many GPa, by structure.")
     ] = None,
     label: Annotated[int | None, typer.Option(min=0, help="Class to draw, if it learned any; the first is 0.")] = None,
     model: console.Drawing = "default",
@@ -101,7 +101,7 @@ def generate(
 
         if generator.channels != 3:
             raise InputError(f"{model} draws {generator.channels} channels, no colours, from which hardness is read")
-        evaluate = judges.load("dense-grids").evaluate
+        evaluate = judges.load("dense").evaluate
         codes, read = designs.nearest(hardness, draw, evaluate, codes, count)
     with console.steps("drawing") as step:
         for first in range(0, count, BATCH_SIZE):

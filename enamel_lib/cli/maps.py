@@ -94,10 +94,8 @@ def map_(
     mask: Mask = None,
     force: console.Force = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a large map that was broken off.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes for a large map; as many as cores.")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers make a large map, tcp://...")
-    ] = None,
+    workers: console.Workers = None,
+    scheduler: console.Scheduler = None,
 ) -> None:
     """Draw the hardness map of a picture.
 

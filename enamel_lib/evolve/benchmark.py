@@ -1,7 +1,8 @@
-"""Is the genetic algorithm any good? Seven ways to search, with equally many evaluations each."""
+"""Is the genetic algorithm any good? Eight ways to search, with equally many evaluations each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,9 +18,11 @@ from enamel_lib.evolve.genetic import GeneticAlgorithm
 from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.evolve.search import REACHED, SearchResult
 from enamel_lib.generators import loading, metrics
-from enamel_lib.indenter import network
+from enamel_lib.generators.base import ImageGenerator, StyleSpace
+from enamel_lib.inference import chunks
 
-WINDOW = network.NAMES["default"]  # the paper's network
+ARRAYS = ("hardness", "penalty", "best_code")  # of a search, in files
+STAGE = "searching"
 
 
 def _genetic(protocol: str, latent_dim: int, target: float, *, seed: int, **settings: Any) -> GeneticAlgorithm:
@@ -32,41 +35,71 @@ METHODS: dict[str, Callable[..., search.Search]] = {
     **{f"{protocol} GA": partial(_genetic, protocol) for protocol in sorted(PROTOCOLS)},
     "random": search.RandomSearch,
     "CMA-ES": search.CmaEs,
+    "CMA-ES in W": search.CmaEs,
     "MAP-Elites": search.MapElites,
     "gradient": search.GradientDescent,
 }
+IN_STYLES = {"CMA-ES in W"}  # methods whose codes are of a `StyleSpace`
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What searches work with; the `gradient` (`judges.error_gradient`) is for those that see inside the networks."""
+
+    generator: ImageGenerator
+    evaluate: search.Evaluate
+    gradient: search.Gradient | None = None
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Loads the shipped generator and a judge (`judges.load`), in any process."""
+
+    judge: str
+    penalty: float = 0.0
+
+    def __call__(self) -> Tools:
+        """Load them; a dense judge gives no gradient."""
+        generator, judge = loading.load_generator(), judges.load(self.judge, penalty=self.penalty)
+        if judge.is_dense:
+            return Tools(generator, judge.evaluate)
+        gradient = judges.error_gradient(generator.network, judge.network, latent_dim=generator.latent_dim)
+        return Tools(generator, judge.evaluate, gradient)
 
 
 def compare(
     path: Path,
-    generate: search.Generate,
-    evaluate: search.Evaluate,
-    gradient: search.Gradient | None,
+    load_tools: Callable[[], Tools],
     *,
-    latent_dim: int,
     targets: Sequence[float],
     seeds: int,
     evaluations: int,
     tolerance: float = 0.0,
     methods: Sequence[str] = tuple(METHODS),
-    networks: Mapping[str, str] = MappingProxyType({}),
+    networks: Mapping[str, Any] = MappingProxyType({}),
+    workers: int = 1,
+    scheduler: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, list[SearchResult]]:
     """Search for every target with every seed by every method, keep what is found in a file, and give it as `load`.
 
+    No search is beside another, in one batch, so its numbers are the same whatever else is done, and wherever.
+
     Parameters
     ----------
     path
-        The file (`.npz`), written after the searches of each seed. If it is there, its searches are not made again, so
-        that a contest may be killed and resumed, or given more seeds.
-    gradient
-        For searches that see inside the networks (`judges.error_gradient`).
+        The file (`.npz`), written after each search. If it is there, its searches are not made again, so that a
+        contest may be killed and resumed, or given more seeds.
+    load_tools
+        Loads what searches work with, once in each process; it can be hashed and pickled.
     evaluations
         Of each search; one that is nearer to its target than the `tolerance`, GPa, ends early.
     networks
-        What tells the generator and the indenter from others, for the file.
+        What tells the generator and the judge from others, for the file.
+    workers, scheduler
+        As of `chunks.executor`; one worker is this process.
     progress
-        Called with the seeds done and to be done.
+        Called with the searches done and to be done.
 
     Raises
     ------
@@ -77,30 +110,59 @@ def compare(
     """
     check(path, methods)
     settings = {"evaluations": evaluations, "tolerance": tolerance}
-    identity = {"targets": list(targets), **settings, **networks, "rules": search.RULES}
-    about: dict[str, Any] = {**identity, "searches": []}
-    arrays: dict[str, list[np.ndarray]] = {"hardness": [], "code": []}
-    if path.exists():
-        load(path)  # raises where it is damaged
-        about, arrays = checkpoints.read_checkpoint(path)
-        checkpoints.must_be_of(path, about, identity)
-    for seed in range(seeds):
-        progress(seed, seeds)
-        each = {
-            (method, target, seed): METHODS[method](latent_dim, target, seed=seed, gradient=gradient, **settings)
-            for target in targets
-            for method in methods
-            if [method, target, seed] not in about["searches"]
-        }
-        if not each:
-            continue
-        search.run(list(each.values()), generate, evaluate)
-        about["searches"] += map(list, each)
-        arrays["hardness"] += [one.hardness for one in each.values()]
-        arrays["code"] += [one.best_code.astype(np.float32) for one in each.values()]
-        checkpoints.write_checkpoint(path, about, arrays)
-    progress(seeds, seeds)
+    record = _Record(path, {"targets": list(targets), **settings, **networks, "rules": search.RULES})
+    jobs = [(method, float(target), seed) for seed in range(seeds) for target in targets for method in methods]
+    work = partial(_search, load_tools, settings)
+    on = chunks.here() if scheduler is None and workers == 1 else chunks.executor(scheduler, workers)
+    with on as executor:
+        chunks.run(executor, record, STAGE, work, jobs, progress)
     return load(path)[0]
+
+
+def _search(load_tools: Callable[[], Tools], settings: Mapping[str, Any], job: tuple[str, float, int]) -> SearchResult:
+    """Make one search, in whatever process."""
+    method, target, seed = job
+    tools = _loaded(load_tools)
+    draws = drawing(tools.generator, method)
+    one = METHODS[method](draws.latent_dim, target, seed=seed, gradient=tools.gradient, **settings)
+    search.run([one], draws.generate, tools.evaluate)
+    return SearchResult(target, one.hardness, one.penalty, one.best_code.astype(np.float32))
+
+
+@lru_cache(maxsize=1)
+def _loaded(load_tools: Callable[[], Tools]) -> Tools:
+    return load_tools()
+
+
+@lru_cache(maxsize=1)
+def _styles(generator: ImageGenerator) -> StyleSpace:
+    return StyleSpace(generator)
+
+
+def drawing(generator: ImageGenerator, method: str) -> ImageGenerator | StyleSpace:
+    """What draws the codes of a method: the generator, or its styles."""
+    return _styles(generator) if method in IN_STYLES else generator
+
+
+class _Record:
+    """The searches that are done, in a file; `chunks.run` adds to it."""
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path = path
+        self.about, self.arrays = {**identity, "searches": []}, {name: [] for name in ARRAYS}
+        if path.exists():
+            load(path)  # raises where it is damaged
+            self.about, self.arrays = checkpoints.read_checkpoint(path)
+            checkpoints.must_be_of(path, self.about, identity)
+        self.results = {(STAGE, tuple(job)) for job in self.about["searches"]}
+
+    def add(self, part: chunks.Part, result: SearchResult) -> None:
+        """Keep what a search found."""
+        self.results.add(part)
+        self.about["searches"].append(part[1])
+        for name, values in self.arrays.items():
+            values.append(getattr(result, name))
+        checkpoints.write_checkpoint(self.path, self.about, self.arrays)
 
 
 def check(path: Path, methods: Sequence[str]) -> None:
@@ -112,33 +174,31 @@ def check(path: Path, methods: Sequence[str]) -> None:
 
 
 def compare_shipped(
-    path: Path, *, model: str = WINDOW, methods: Sequence[str] = (), **settings: Any
+    path: Path, *, judge: str = "window", penalty: float = 0.0, methods: Sequence[str] = (), **settings: Any
 ) -> dict[str, list[SearchResult]]:
-    """`compare` with the shipped generator, judged by a shipped indenter; by all methods that can use it, if none.
+    """`compare` with the shipped generator and a shipped judge; by all methods that can use it, if none.
 
     InputError if the gradient is asked for with a dense indenter.
     """
-    generator, judge, gradient = loading.load_generator(), judges.load(model), None
-    if not judge.is_dense:
-        gradient = judges.error_gradient(generator.network, judge.network, latent_dim=generator.latent_dim)
-    elif "gradient" in methods:
-        raise InputError(f"the gradient method sees inside window networks only; leave it out, or take {WINDOW}")
+    load_tools = Shipped(judge, penalty)
+    gradient = _loaded(load_tools).gradient
+    if not gradient and "gradient" in methods:
+        raise InputError("the gradient method sees inside window networks only; leave it out, or take --judge window")
     return compare(
         path,
-        generator.generate,
-        judge.evaluate,
-        gradient,
-        latent_dim=generator.latent_dim,
-        networks=shipped_networks(model),
+        load_tools,
+        networks=shipped_networks(judge, penalty=penalty),
         methods=methods or [name for name in METHODS if gradient or name != "gradient"],
         **settings,
     )
 
 
-def shipped_networks(model: str = WINDOW) -> dict[str, str]:
-    """SHA-256 of the shipped generator and an indenter, by which a contest tells whether it is theirs."""
-    files = {"generator": loading.NAMES["default"], "indenter": model}
-    return {what: models.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()}
+def shipped_networks(judge: str = "window", *, penalty: float = 0.0) -> dict[str, Any]:
+    """SHA-256 of the shipped generator and a judge, and its penalty, by which searches tell whether they are theirs."""
+    files = {"generator": loading.NAMES["default"], "indenter": judges.NAMES.get(judge, judge)}
+    return {what: models.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()} | {
+        "penalty": penalty
+    }
 
 
 def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
@@ -151,15 +211,18 @@ def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:
     about, arrays = checkpoints.read_checkpoint(path)
     found: dict[str, list[SearchResult]] = {method: [] for method in METHODS}
     with structured.restoring(path):
-        searches = structured.check(list[tuple[str, float, int]], about.pop("searches"), what=str(path))
-        for (method, target, _), hardness, code in zip(searches, arrays["hardness"], arrays["code"], strict=True):
-            if not (hardness.ndim == code.ndim == 1 and len(hardness) and np.isfinite(hardness).all()):
+        jobs = structured.check(list[tuple[str, float, int]], about.pop("searches"), what=str(path))
+        searches = zip(jobs, *(arrays[name] for name in ARRAYS), strict=True)
+        place = {target: number for number, target in enumerate(about["targets"])}
+        for (method, target, _), *each in sorted(searches, key=lambda one: (one[0][2], place[one[0][1]])):
+            hardness, penalty, code = each
+            if not (hardness.ndim == code.ndim == 1 and len(hardness) and np.isfinite(hardness + penalty).all()):
                 raise ValueError("a search without hardness")
-            found[method].append(SearchResult(target, hardness, code))
+            found[method].append(SearchResult(target, hardness, penalty, code))
     return {method: each for method, each in found.items() if each}, about
 
 
-def scores(found: Mapping[str, Sequence[SearchResult]], generate: search.Generate, known: np.ndarray) -> pd.DataFrame:
+def scores(found: Mapping[str, Sequence[SearchResult]], generator: ImageGenerator, known: np.ndarray) -> pd.DataFrame:
     """One row per method: how near the targets, how different, how new, and what the law says.
 
     `error` (mean distance from the target, GPa), `worst` (the largest), `success` (share that reached it), `low` and
@@ -172,7 +235,7 @@ def scores(found: Mapping[str, Sequence[SearchResult]], generate: search.Generat
     for method, each in found.items():
         errors = np.array([one.errors[-1] for one in each])
         interval = stats.binomtest(int((errors < REACHED).sum()), len(errors)).proportion_ci(method="wilson")
-        pictures = generate(np.stack([one.best_code for one in each]))
+        pictures = drawing(generator, method).generate(np.stack([one.best_code for one in each]))
         asked = np.array([one.target for one in each])
         rows[method] = {
             "error": errors.mean(),

@@ -16,6 +16,7 @@ from enamel_lib import dense, images, paths
 from enamel_lib.errors import InputError
 from enamel_lib.evolve import genetic, judges, search
 from enamel_lib.generators.base import BATCH_SIZE, ImageGenerator
+from enamel_lib.pic import PIXEL_UM
 from enamel_lib.reproduce import report
 
 RESULTS = PICTURE, TRACE, FACTS, MAP = "design.png", "trace.csv", "design.json", "map.npz"
@@ -26,12 +27,11 @@ SAMPLE = 40  # random pictures whose hardness shows which targets need no search
 def design(
     target: float,
     generator: ImageGenerator,
-    evaluate: search.Evaluate,
+    judge: judges.Judge,
     out: Path,
     *,
     about: dict[str, Any],
     tell: Callable[[str], None],
-    indenter_sha256: str = "",
     anew: bool = False,
     **settings: Any,
 ) -> dict[str, Any]:
@@ -41,14 +41,12 @@ def design(
     ----------
     target
         GPa; out of the generator's reach it is an `InputError`.
-    evaluate
-        From `judges.evaluator`.
+    judge
+        From `judges.load`; a run goes on with no other, nor with another generator.
     about
         What else the facts are to say, such as the names of the networks.
     tell
         Called with a sentence on what takes longer than usual.
-    indenter_sha256
-        Of the weights behind `evaluate`; a run goes on with no others, nor with another generator.
     anew
         Leave out of account what checkpoint there is.
     settings
@@ -57,12 +55,13 @@ def design(
     if generator.channels != 3:
         raise InputError(f"a generator of {generator.channels} channels draws no colours, from which hardness is read")
     if anew or not (out / CHECKPOINT).exists():
-        _check_reach(target, generator, evaluate, tell)
+        _check_reach(target, generator, judge.evaluate, tell)
     start = time.monotonic()
-    networks = {"indenter": indenter_sha256, "generator": hashlib.sha256(generator.w_avg.tobytes()).hexdigest()}
+    weights = hashlib.sha256(generator.w_avg.tobytes()).hexdigest()
+    networks = {"indenter": judge.weights_sha256, "generator": weights, "penalty": judge.penalty}
     history = genetic.evolve(
         generator.generate,
-        evaluate,
+        judge.evaluate,
         target,
         latent_dim=generator.latent_dim,
         checkpoint=out / CHECKPOINT,
@@ -71,12 +70,13 @@ def design(
         **settings,
     )
     picture = generator.generate(history.best_code[None])[0]
-    mapped = dense_map(picture)
+    mapped, unlike = dense_map(picture, judge)
     facts = {
         "target_gpa": target,
         "hardness_gpa": round(history.best_hardness, 4),
         "law_hardness_gpa": round(float(judges.law_hardness(picture[None])[0]), 4),
         "dense_hardness_gpa": round(float(np.nanmean(mapped["hardness"])), 4),
+        "unlike": unlike,
         "generations": history.generations,
         "evaluations": history.evaluations,
         "seconds": round(time.monotonic() - start, 1),
@@ -91,19 +91,27 @@ def design(
     return facts
 
 
-def dense_map(picture: np.ndarray) -> dict[str, np.ndarray]:
-    """Hardness of a design, 12 um wide, every 0.24 um by the default dense indenter: `hardness`, `low`, `high`, GPa.
+def dense_map(picture: np.ndarray, judge: judges.Judge) -> tuple[dict[str, np.ndarray], float | None]:
+    """Map a design, 12 um wide, every 0.24 um, by its judge if that is dense, else by the default dense indenter.
 
-    `low` to `high` holds the truth of simulated enamel with the coverage that the model card states.
+    Gives `hardness`, GPa, with `low` and `high` between which the truth of simulated enamel lies with the coverage that
+    the model card states, if it does; and how unlike enamel it is, as of `dense.likeness`, None if the card has none.
     """
-    hardness = dense.hardness_map(_dense_indenter(), images.resize_all(picture[None])[0]).hardness
-    half = dense.card()["interval"]["relative_half_width"]
-    return {"hardness": hardness, "low": hardness * np.exp(-half), "high": hardness * np.exp(half)}
+    network, card = (judge.network, judge.card) if judge.is_dense else _default()
+    tile = images.resize_all(picture[None])[0]
+    read = dense.reading.read(network, tile)
+    hardness = dense.indenter.map_of(read, tile.shape[:2], pixel_size_um=PIXEL_UM).hardness
+    mapped = {"hardness": hardness}
+    if "interval" in card:
+        half = card["interval"]["relative_half_width"]
+        mapped |= {"low": hardness * np.exp(-half), "high": hardness * np.exp(half)}
+    known = dense.likeness.of_card(card, "judge")
+    return mapped, known and round(known.distance(read), 3)
 
 
 @cache
-def _dense_indenter() -> keras.Model:
-    return dense.load()
+def _default() -> tuple[keras.Model, dict[str, Any]]:
+    return dense.load(), dense.card()
 
 
 def nearest(
@@ -125,7 +133,7 @@ def _check_reach(
 ) -> None:
     """Refuse a target that this generator does not reach, naming the range, which is searched only if needed."""
     codes = np.random.default_rng(0).standard_normal((SAMPLE, generator.latent_dim))
-    chance = evaluate(generator.generate(codes))
+    chance, _ = search.judged(evaluate, generator.generate(codes))
     if chance.min() <= target <= chance.max():
         return
     tell("the target is rare among this generator's pictures; looking how far it reaches")

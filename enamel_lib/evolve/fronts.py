@@ -69,7 +69,8 @@ def hard_and_compliant(
     Parameters
     ----------
     evaluate
-        The judge of hardness, such as `judges.dense_evaluator`; the modulus is `young_modulus`.
+        The judge of hardness, such as `judges.dense_evaluator`; the modulus is `young_modulus`. If it has a penalty,
+        a design counts as so much softer.
     evaluations
         Pictures that are drawn and judged.
     record
@@ -96,17 +97,19 @@ def hard_and_compliant(
     archive = archives.GridArchive(solution_dim=latent_dim, dims=[CELLS], ranges=[RANGE_GPA], seed=seed)
     settings = {"initial_solutions": rng.standard_normal((5 * BATCH_SIZE, latent_dim)), "batch_size": BATCH_SIZE}
     emitter = emitters.IsoLineEmitter(archive, iso_sigma=0.2, line_sigma=0.5, seed=seed, **settings)
-    codes, found = np.empty((0, latent_dim)), np.empty((0, 2))
+    codes, found, worth = np.empty((0, latent_dim)), np.empty((0, 2)), np.empty(0)
     while len(codes) < evaluations:
         progress(len(codes), evaluations)
         new = emitter.ask()[: evaluations - len(codes)]
         new *= np.sqrt(latent_dim) / np.linalg.norm(new, axis=1, keepdims=True)  # as long as those of training
         pictures = generate(new)
-        read = np.stack([evaluate(pictures), young_modulus(pictures)], axis=1)
-        archive.add(new, read[:, 0], read[:, 1:])
-        codes, found = np.concatenate([codes, new]), np.concatenate([found, read])
+        hardness, penalty = search.judged(evaluate, pictures)
+        modulus = young_modulus(pictures)
+        archive.add(new, hardness - penalty, modulus[:, None])
+        codes, worth = np.concatenate([codes, new]), np.concatenate([worth, hardness - penalty])
+        found = np.concatenate([found, np.stack([hardness, modulus], axis=1)])
     order = np.argsort(found[:, 1])
-    hardest = np.maximum.accumulate(found[order, 0])
+    hardest = np.maximum.accumulate(worth[order])
     best = order[np.diff(hardest, prepend=-np.inf) > 0]
     made = Front(codes[best].astype(np.float32), *found[best].T, found.astype(np.float32))
     if record:

@@ -23,20 +23,21 @@ from enamel_lib.evolve.protocols import PROTOCOLS
 
 POPULATION = 10
 HARDEST = 20.0  # GPa; enamel has 2 to 7
-TRACE = ("hardness", "operators", "born")
+TRACE = ("hardness", "penalty", "operators", "born")
 
 
 @dataclass(frozen=True)
 class History:
     """What happened in one evolution towards a `target`, GPa, in G generations.
 
-    Of the survivors, first of the starting population, `hardness` is `(G + 1, 10)` GPa, `operators` where each came
-    from, an index into `operators.OPERATORS`, and `born` in which generation it was made. `codes` `(10, latent_dim)`
-    are those of the last population.
+    Of the survivors, first of the starting population, `hardness` and `penalty` are `(G + 1, 10)` GPa, `operators`
+    where each came from, an index into `operators.OPERATORS`, and `born` in which generation it was made. `codes`
+    `(10, latent_dim)` are those of the last population.
     """
 
     target: float
     hardness: np.ndarray
+    penalty: np.ndarray
     operators: np.ndarray
     born: np.ndarray
     codes: np.ndarray
@@ -47,6 +48,11 @@ class History:
         return len(self.hardness) - 1
 
     @property
+    def errors(self) -> np.ndarray:
+        """Distances of the survivors from the target, penalties added, `(G + 1, 10)` GPa."""
+        return np.abs(self.hardness - self.target) + self.penalty
+
+    @property
     def evaluations(self) -> int:
         """Codes generated and evaluated."""
         return POPULATION + NEWCOMERS * self.generations
@@ -54,7 +60,7 @@ class History:
     @property
     def best(self) -> int:
         """Index of the last population's member nearest to the target."""
-        return int(np.abs(self.hardness[-1] - self.target).argmin())
+        return int(self.errors[-1].argmin())
 
     @property
     def best_code(self) -> np.ndarray:
@@ -69,9 +75,9 @@ class History:
     def to_frame(self) -> pd.DataFrame:
         """One row per generation: hardness (mean, sd, best, worst, GPa) and how many survivors each operator made.
 
-        Best and worst are those nearest to and farthest from the target.
+        Best and worst are those nearest to and farthest from the target, penalties added.
         """
-        errors = np.abs(self.hardness - self.target)
+        errors = self.errors
         rows = np.arange(len(errors))
         table = {
             "generation": rows,
@@ -109,25 +115,26 @@ class GeneticAlgorithm(search.Search):
         return len(self.trace["hardness"])
 
     @property
-    def errors(self) -> np.ndarray:
-        """Distances of the members from the target, `(10,)` GPa."""
-        return np.abs(self.trace["hardness"][-1] - self.target)
+    def members(self) -> np.ndarray:
+        """Errors of the members, `(10,)` GPa."""
+        return self.errors(self.trace["hardness"][-1], self.trace["penalty"][-1])
 
     def ask(self) -> np.ndarray:
         """Codes to try: the starting population, later five newcomers."""
         if not self.generation:
             return self.protocol.start(POPULATION, self.latent_dim, self.rng)
-        return self.protocol.newcomers(self.codes, self.errors, self.generation, self.rng)
+        return self.protocol.newcomers(self.codes, self.members, self.generation, self.rng)
 
-    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, penalty: np.ndarray, pictures: np.ndarray) -> None:
         """Record, and let the newcomers compete, unless the budget cut them short."""
-        super().tell(codes, hardness, pictures)
+        super().tell(codes, hardness, penalty, pictures)
         if not self.generation:
-            newest, alive = (hardness, np.zeros(len(codes), int), np.zeros(len(codes), int)), np.arange(len(codes))
+            zeros = np.zeros(len(codes), int)
+            newest, alive = (hardness, penalty, zeros, zeros), np.arange(len(codes))
         elif len(codes) == NEWCOMERS:
-            newcomers = (hardness, np.arange(1, NEWCOMERS + 1), np.full(NEWCOMERS, self.generation))
+            newcomers = (hardness, penalty, np.arange(1, NEWCOMERS + 1), np.full(NEWCOMERS, self.generation))
             newest = [np.append(self.trace[name][-1], new) for name, new in zip(TRACE, newcomers, strict=True)]
-            alive = self.protocol.survivors(np.abs(newest[0] - self.target), self.rng)
+            alive = self.protocol.survivors(self.errors(*newest[:2]), self.rng)
         else:
             return
         self.codes = np.concatenate([self.codes, codes])[alive]
@@ -152,7 +159,7 @@ class Evolution(GeneticAlgorithm):
         """Whether generations are used up, all members meet the target, or the protocol says stop."""
         if not self.generation:
             return False
-        last, errors = self.generation - 1, self.errors
+        last, errors = self.generation - 1, self.members
         ended = last >= self.generations or errors.max() < self.tolerance
         return bool(ended or self.protocol.ends(errors, last, self.generations))
 
@@ -252,7 +259,7 @@ def _load(path: Path, identity: dict[str, Any], evolutions: Sequence[Evolution])
             trace = {name: arrays[name][index] for name in TRACE}
             if {values.shape for values in trace.values()} != {(len(trace["hardness"]), POPULATION)}:
                 raise ValueError("its traces differ in length")
-            if not np.isfinite(trace["hardness"]).all():
+            if not np.isfinite([trace["hardness"], trace["penalty"]]).all():
                 raise ValueError("its hardness is no number")
             each.codes = arrays["codes"][index].reshape(POPULATION, each.latent_dim)
             each.trace = {name: list(values) for name, values in trace.items()}

@@ -5,7 +5,8 @@ hardness of them. It cannot see depth or regions, so it says how designs compare
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,35 +14,54 @@ import pandas as pd
 from scipy import spatial
 
 from enamel_lib import dense, gradients, images, pic
+from enamel_lib.errors import InputError
 from enamel_lib.evolve import genetic, search
 from enamel_lib.evolve.operators import OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
 from enamel_lib.generators import metrics
 from enamel_lib.images import TILE
-from enamel_lib.indenter.network import load_either
+from enamel_lib.indenter import network as window
 from enamel_lib.inference import base
 from enamel_lib.pic import PIXEL_UM  # also of what a generator that learnt from tiles draws, once it has their size
 from enamel_lib.simulate import law, simulator
 
 COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
+NAMES = {"dense": dense.indenter.NAMES["default"], "window": window.NAMES["default"]}  # the two that ship, by kind
 
 
 @dataclass(frozen=True)
 class Judge:
-    """An indenter that judges pictures: its network, whether that is dense, and pictures of any size to hardness."""
+    """An indenter that judges pictures: its network, whether that is dense, and pictures of any size to hardness.
+
+    `card` is what is known of a dense one, and `penalty` what it was loaded with, GPa.
+    """
 
     network: keras.Model
     is_dense: bool
     evaluate: search.Evaluate
     weights_sha256: str
+    card: Mapping[str, Any] = field(default_factory=dict)
+    penalty: float = 0.0
 
 
-def load(name: str) -> Judge:
-    """Load a judge, `indenter-audited` or another window network, or a dense indenter; by its name or file."""
-    network, is_dense = load_either(name)
+def load(name: str, *, penalty: float = 0.0) -> Judge:
+    """Load a judge, a window network or a dense indenter: by its kind (`NAMES`), name or file.
+
+    With a `penalty`, in GPa, a dense one asks for enamel, too: see `dense_evaluator`. Of a window network, or one whose
+    card does not tell what enamel is like, that is an InputError.
+    """
+    name = NAMES.get(name, name)
+    network, is_dense = window.load_either(name)
     if is_dense:
-        return Judge(network, True, dense_evaluator(network), base.weights_sha256(network))
+        card = dense.card(name)
+        known = dense.likeness.of_card(card, name) if penalty else None
+        if penalty and not known:
+            raise InputError(f"the card of {name} does not tell what enamel is like; leave the penalty out")
+        evaluate = dense_evaluator(network, known, penalty=penalty)
+        return Judge(network, True, evaluate, base.weights_sha256(network), card, penalty)
+    if penalty:
+        raise InputError(f"{name} reads no structure that could be unlike enamel's; a penalty takes the judge dense")
     predictor = base.make_predictor(network)
     return Judge(network, False, evaluator(predictor), predictor.weights_sha256)
 
@@ -51,19 +71,29 @@ def evaluator(predictor: base.Predictor) -> search.Evaluate:
     return lambda pictures: predictor(images.resize_all(pictures, predictor.size))
 
 
-def dense_evaluator(model: keras.Model) -> search.Evaluate:
+def dense_evaluator(
+    model: keras.Model, known: dense.likeness.Likeness | None = None, *, penalty: float = 0.0
+) -> search.Evaluate:
     """Pictures of any size, each 12 um wide, to the mean hardness that a dense indenter reads of their structure.
 
     What surroundings share, which tells of depth, is held at its mean over enamel: it is a guess in so small a picture,
     and a search would rather please the guess than change the structure. So all designs are of one depth, as by
     `law_hardness`.
+
+    With a `penalty`, every threshold by which a picture's structure is less like that of sections than theirs are
+    (`dense.likeness`), beyond the first, counts as so many GPa off the target: else crystals set askew in a fine
+    pattern, as in no enamel, are the hardest. The interval could not tell them: it is the same share of any reading.
     """
 
     def evaluate(pictures: np.ndarray) -> np.ndarray:
         size = TILE * PIXEL_UM / pictures.shape[2]
-        reads = (dense.reading.read(model, picture, pixel_size_um=size) for picture in pictures)
+        reads = [dense.reading.read(model, picture, pixel_size_um=size) for picture in pictures]
         felt = [dense.labels.felt(each["log_hardness"][..., 0], law.SUPPORT_UM) for each in reads]
-        return np.exp(felt).mean(axis=(1, 2))
+        hardness = np.exp(felt).mean(axis=(1, 2))
+        if not penalty:
+            return hardness
+        beyond = [max(0.0, known.distance(each) - 1) for each in reads]
+        return np.stack([hardness, penalty * np.array(beyond)])
 
     return evaluate
 

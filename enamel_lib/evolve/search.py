@@ -16,7 +16,7 @@ from enamel_lib import microstructure, pic
 from enamel_lib.errors import InputError
 
 Generate = Callable[[np.ndarray], np.ndarray]  # codes (N, latent_dim) -> pictures (N, H, W, 3) uint8
-Evaluate = Callable[[np.ndarray], np.ndarray]  # pictures -> hardness (N,), GPa
+Evaluate = Callable[[np.ndarray], np.ndarray]  # pictures -> hardness (N,), GPa, or with a penalty (2, N): see `judged`
 Gradient = Callable[[np.ndarray, float], np.ndarray]  # codes, target -> slope of |hardness - target|, (N, latent_dim)
 BATCH_SIZE = 5  # codes asked at a time, as many as the genetic algorithm's newcomers
 REACHED = 0.05  # GPa; a target to which a design is nearer counts as reached
@@ -27,25 +27,26 @@ RULES = 1  # kept in files of searches; to be raised where a seed gives other co
 class SearchResult:
     """What one search for a `target`, GPa, found.
 
-    `hardness` `(n,)`, GPa, is of all codes tried, in order, and `best_code` `(latent_dim,)` the one nearest to the
-    target.
+    `hardness` and `penalty` `(n,)`, GPa, are of all codes tried, in order, and `best_code` `(latent_dim,)` is the one
+    nearest to the target, penalties added.
     """
 
     target: float
     hardness: np.ndarray
+    penalty: np.ndarray
     best_code: np.ndarray
 
     @property
     def errors(self) -> np.ndarray:
-        """Distance of the best so far from the target after each evaluation, `(n,)` GPa."""
-        return np.minimum.accumulate(np.abs(self.hardness - self.target))
+        """Distance of the best so far from the target after each evaluation, its penalty added, `(n,)` GPa."""
+        return np.minimum.accumulate(np.abs(self.hardness - self.target) + self.penalty)
 
 
 class Search(abc.ABC):
     """A search for one target, with a budget of `evaluations`, that ends once a code is within the `tolerance` (GPa).
 
-    `gradient` (`judges.error_gradient`) is for searches that see inside the networks. `hardness` and `best_code` are
-    what was found so far, as in `SearchResult`.
+    `gradient` (`judges.error_gradient`) is for searches that see inside the networks. `hardness`, `penalty` and
+    `best_code` are what was found so far, as in `SearchResult`.
     """
 
     def __init__(
@@ -60,23 +61,28 @@ class Search(abc.ABC):
     ) -> None:
         self.latent_dim, self.target, self.evaluations, self.tolerance = latent_dim, target, evaluations, tolerance
         self.rng, self.gradient = np.random.default_rng(seed), gradient
-        self.hardness = np.empty(0)
+        self.hardness, self.penalty = np.empty(0), np.empty(0)
         self.best_code = np.empty(0)
 
     @property
     def done(self) -> bool:
         """Whether the evaluations are spent, or the target is met."""
-        errors = np.abs(self.hardness - self.target)
+        errors = self.errors(self.hardness, self.penalty)
         return len(errors) >= self.evaluations or errors.min(initial=np.inf) < self.tolerance
+
+    def errors(self, hardness: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+        """What a search makes small: distance from the target and penalty together, GPa."""
+        return np.abs(hardness - self.target) + penalty
 
     @abc.abstractmethod
     def ask(self) -> np.ndarray:
         """Codes `(n, latent_dim)` to try next; the last of them may be more than are left to be spent."""
 
-    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
-        """Record codes tried, their hardness `(n,)` in GPa and pictures `(n, H, W, 3)`; subclasses learn from them."""
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, penalty: np.ndarray, pictures: np.ndarray) -> None:
+        """Record codes tried, what was `judged` `(n,)` and pictures `(n, H, W, 3)`; subclasses learn from them."""
         before, self.hardness = len(self.hardness), np.append(self.hardness, hardness)
-        nearest = np.abs(self.hardness - self.target).argmin()
+        self.penalty = np.append(self.penalty, penalty)
+        nearest = self.errors(self.hardness, self.penalty).argmin()
         if nearest >= before:
             self.best_code = codes[nearest - before]
 
@@ -84,21 +90,27 @@ class Search(abc.ABC):
 def run(
     searches: Sequence[Search], generate: Generate, evaluate: Evaluate, after: Callable[[], None] = lambda: None
 ) -> None:
-    """Drive searches in step, all their codes in one batch, until each is done; `after` is called after every step.
-
-    If `evaluate` does not give one finite number for each picture, it is an `InputError`.
-    """
+    """Drive searches in step, all their codes in one batch, until each is done; `after` is called after every step."""
     while active := [search for search in searches if not search.done]:
         asked = [search.ask()[: search.evaluations - len(search.hardness)] for search in active]
         pictures = generate(np.concatenate(asked))
-        hardness = np.asarray(evaluate(pictures), float)
-        if hardness.shape != (len(pictures),) or not np.isfinite(hardness).all():
-            raise InputError(f"evaluate must give one finite number per picture, not an array {hardness.shape} or NaN")
         ends = np.cumsum([len(codes) for codes in asked])[:-1]
-        parts = zip(active, asked, np.split(hardness, ends), np.split(pictures, ends), strict=True)
-        for search, *told in parts:
-            search.tell(*told)
+        told = [np.split(each, ends) for each in (*judged(evaluate, pictures), pictures)]
+        for search, codes, *parts in zip(active, asked, *told, strict=True):
+            search.tell(codes, *parts)
         after()
+
+
+def judged(evaluate: Evaluate, pictures: np.ndarray) -> np.ndarray:
+    """Hardness and penalty of pictures, `(2, N)` GPa; a judge that gives hardness alone has no penalty.
+
+    A penalty is added to the distance from any target. An InputError says that there is not one finite number for each.
+    """
+    read = np.asarray(evaluate(pictures), float)
+    read = read if read.ndim == 2 else np.stack([read, np.zeros(read.shape)])
+    if read.shape != (2, len(pictures)) or not np.isfinite(read).all():
+        raise InputError(f"evaluate must give one finite number per picture, not an array {read.shape[1:]} or NaN")
+    return read
 
 
 class RandomSearch(Search):
@@ -132,11 +144,11 @@ class CmaEs(Search):
         """Codes drawn from the normal distribution learnt so far."""
         return np.array(self.strategy.ask())
 
-    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, penalty: np.ndarray, pictures: np.ndarray) -> None:
         """Record, and move the distribution."""
-        super().tell(codes, hardness, pictures)
+        super().tell(codes, hardness, penalty, pictures)
         if len(codes) == self.strategy.popsize:  # a last, shorter batch teaches nothing any more
-            self.strategy.tell(list(codes), np.abs(hardness - self.target))
+            self.strategy.tell(list(codes), self.errors(hardness, penalty))
 
 
 class MapElites(Search):
@@ -163,10 +175,10 @@ class MapElites(Search):
         """Elites varied along the line to another."""
         return self.emitter.ask()
 
-    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, penalty: np.ndarray, pictures: np.ndarray) -> None:
         """Record, and put what is best of its kind into the archive."""
-        super().tell(codes, hardness, pictures)
-        self.archive.add(codes, -np.abs(hardness - self.target), measures(pictures))
+        super().tell(codes, hardness, penalty, pictures)
+        self.archive.add(codes, -self.errors(hardness, penalty), measures(pictures))
 
 
 class GradientDescent(Search):
@@ -189,10 +201,10 @@ class GradientDescent(Search):
         self.next *= np.sqrt(self.latent_dim) / np.linalg.norm(self.next)
         return self.next[None]
 
-    def tell(self, codes: np.ndarray, hardness: np.ndarray, pictures: np.ndarray) -> None:
+    def tell(self, codes: np.ndarray, hardness: np.ndarray, penalty: np.ndarray, pictures: np.ndarray) -> None:
         """Record, and choose the next step."""
-        super().tell(codes, hardness, pictures)
-        error = abs(float(hardness[0]) - self.target)
+        super().tell(codes, hardness, penalty, pictures)
+        error = float(self.errors(hardness, penalty)[0])
         if error < self.error:
             self.error, self.code, self.step = error, self.next, min(2 * self.step, 0.5)
             self.down = -self.gradient(self.code[None], self.target)[0]

@@ -8,6 +8,7 @@ from enamel_lib import images
 from enamel_lib.errors import InputError
 
 BATCH_SIZE = 16  # images in one call of an engine
+STYLE_DRAWS = 10_000  # from which the spread of styles is taken
 
 
 class ImageGenerator(ABC):
@@ -56,6 +57,27 @@ class ImageGenerator(ABC):
     @abstractmethod
     def _draw(self, w_plus: np.ndarray) -> np.ndarray:
         """Images of at most `BATCH_SIZE` styles."""
+
+
+class StyleSpace:
+    """The styles of a generator as codes, a space to search beside that of directions; one style for all layers.
+
+    Codes at random, of mean 0 and standard deviation 1, are spread as the styles of random directions are: along their
+    principal axes. It may be searched farther out than the mapping network goes.
+    """
+
+    def __init__(self, generator: ImageGenerator) -> None:
+        self._generator, self.latent_dim = generator, len(generator.w_avg)
+        directions = np.random.default_rng(0).standard_normal((STYLE_DRAWS, generator.latent_dim))
+        styles = generator.mapping(directions)[:, 0].astype(float)
+        self._mean, cov = styles.mean(axis=0), np.cov(styles.T)
+        variances, axes = np.linalg.eigh(cov)
+        self._spread = np.sqrt(np.maximum(variances, 0))[:, None] * axes.T
+
+    def generate(self, codes: np.ndarray) -> np.ndarray:
+        """Draw images `(N, H, W, C)` uint8 of codes `(N, latent_dim)`."""
+        styles = self._mean + _checked(codes, "codes", (self.latent_dim,)) @ self._spread
+        return images.to_uint8(self._generator.synthesis(np.repeat(styles[:, None], self._generator.layers, axis=1)))
 
 
 def _checked(array: np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from enamel_lib.errors import EngineError, InputError
 from enamel_lib.inference.base import Progress
 
-Part = tuple[str, int]  # stage, number
+Part = tuple[str, Any]  # stage, number or name
 
 
 class Journal:
@@ -79,11 +79,13 @@ def run(
     on: tuple[Executor, int],
     journal: Journal,
     stage: str,
-    function: Callable[[int], Any],
-    numbers: Iterable[int],
+    function: Callable[[Any], Any],
+    numbers: Iterable[Any],
     progress: Progress = lambda done, total: None,
 ) -> None:
     """Do all parts of a stage that the journal does not have, a few at once; progress hears of all that are done.
+
+    The journal may be anything with its `results` and `add`; the numbers may be names.
 
     Raises EngineError if a process here was killed.
     """
@@ -110,6 +112,13 @@ def run(
     finally:
         for future in flying:
             future.cancel()
+
+
+@contextmanager
+def here() -> Iterator[tuple[Executor, int]]:
+    """Give what runs parts in a thread of this process, as `executor` gives what runs them elsewhere."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool, 1
 
 
 def end_with_parent() -> None:

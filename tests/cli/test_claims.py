@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +88,8 @@ def test_a_search_that_fails_keeps_the_checkpoint(evolve, tmp_path, monkeypatch)
 
 def test_a_search_goes_on_with_its_own_networks_only(evolve, tmp_path, monkeypatch):  # noqa: F811
     assert evolve("--target", 4.1, "--out", tmp_path, "--generations", 3)[0] == 0
-    monkeypatch.setattr(judges.load("default"), "weights_sha256", "another")
+    another = replace(judges.load("window", penalty=0), weights_sha256="another")
+    monkeypatch.setattr(judges, "load", lambda name, penalty: another)
     refused(evolve("--target", 4.1, "--out", tmp_path, "--generations", 5, "--resume"), "another indenter")
 
 

@@ -1,6 +1,7 @@
 """`enamel evolve`: what it writes, how it refuses, and that it goes on after being killed."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from enamel_lib.evolve import judges
+from enamel_lib import dense, images, models
+from enamel_lib.evolve import designs, judges
 from enamel_lib.generators import loading
 from tests.evolve.test_genetic import LATENT, generate
 
@@ -24,8 +26,8 @@ def evolve(enamel, monkeypatch):
         return 4 + 0.02 * (halves[:, 0] - halves[:, 1])
 
     predictor.size = 200
-    judge = SimpleNamespace(evaluate=judges.evaluator(predictor), weights_sha256="this one")
-    monkeypatch.setattr(judges, "load", lambda model: judge)
+    judge = judges.Judge(None, False, judges.evaluator(predictor), "this one")
+    monkeypatch.setattr(judges, "load", lambda name, penalty: replace(judge, penalty=penalty))
 
     return lambda *arguments: enamel("evolve", *arguments)
 
@@ -47,6 +49,7 @@ def test_it_writes_a_design_with_its_trace(evolve, tmp_path):
     assert (mapped["hardness"] < mapped["high"]).all()
     assert mapped["hardness"].shape == (50, 50)
     assert facts["dense_hardness_gpa"] == pytest.approx(mapped["hardness"].mean(), abs=1e-3)
+    assert facts["unlike"] > 1  # a toy's picture is no enamel
 
 
 def test_several_designs_come_on_a_sheet(evolve, tmp_path):
@@ -98,3 +101,27 @@ def test_a_rare_target_is_looked_for(evolve, tmp_path):
     assert code == 0
     assert "rare" in warned
     assert "missed" not in said
+
+
+def test_a_run_with_a_penalty_is_another_and_of_the_audited_protocol(evolve, tmp_path):
+    command = ("--target", 4.1, "--out", tmp_path, "--generations", 3)
+    code, _, complaint = evolve(*command, "--penalty", 1, "--protocol", "paper")
+    assert code == 2
+    assert "knows no --penalty" in complaint
+    assert evolve(*command)[0] == 0
+    assert "another penalty" in evolve(*command, "--penalty", 1, "--resume")[2]
+
+
+def test_a_dense_judge_maps_its_own_designs(monkeypatch, tmp_path):
+    """The network is loaded once, and what is written is what it read."""
+    loaded = []
+    load = models.load
+    monkeypatch.setattr(models, "load", lambda path: loaded.append(path) or load(path))
+    monkeypatch.setattr(designs, "_default", None)
+    judge = judges.load("dense")
+    picture = generate(np.ones((1, LATENT)))[0]
+    mapped, unlike = designs.dense_map(picture, judge)
+    assert len(loaded) == 1
+    read = dense.reading.read(judge.network, images.resize_all(picture[None])[0])
+    assert unlike == pytest.approx(dense.likeness.of_card(judge.card, "").distance(read), abs=1e-3)
+    assert (mapped["low"] < mapped["high"]).all()

@@ -102,14 +102,14 @@ def _quick():
     drawing = SimpleNamespace(
         generate=test_genetic.generate, latent_dim=test_genetic.LATENT, channels=3, w_avg=np.zeros(test_genetic.LATENT)
     )
-    judge = SimpleNamespace(evaluate=lambda tiles: 4 + tiles[:, :, ::2].mean((1, 2, 3)) / 128, weights_sha256="this")
+    judge = judges.Judge(None, False, lambda tiles: 4 + tiles[:, :, ::2].mean((1, 2, 3)) / 128, "this")
     with pytest.MonkeyPatch.context() as patch:
         test_training.thin(patch.setattr)
         patch.setattr(training, "train", short_training)
         patch.setattr(keras.Model, "fit", test_training.add_one)
         patch.setattr(run.Run, "_error", lambda *_: 1.0)
         patch.setattr(loading, "load_generator", lambda name, engine: drawing)
-        patch.setattr(judges, "load", lambda model: judge)
+        patch.setattr(judges, "load", lambda name, penalty: judge)
         patch.setattr(dense, "load", functools.cache(dense.load))
         patch.setattr(study, "study", short_study)
         patch.setattr(fitting, "fit", lambda rgb, *, start, **_: (start, pd.DataFrame({"loss": [2.0, 1.0]})))

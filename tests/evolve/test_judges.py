@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from enamel_lib import dense, pic
+from enamel_lib.errors import InputError
 from enamel_lib.evolve import genetic, judges
 from enamel_lib.simulate import simulator
 from enamel_lib.simulate.law import direction_factor, misorientation_factor, size_effect
@@ -113,3 +114,18 @@ def test_a_dense_judge_reads_structure_as_the_law_does_and_no_depth():
     evaluate = judges.dense_evaluator(dense.load())
     assert np.corrcoef(evaluate(pictures), [tile.hardness.mean() for tile in tiles])[0, 1] > 0.6
     assert evaluate(pictures[:2, ::2, ::2]).shape == (2,)
+
+
+def test_a_dense_judge_penalises_what_is_unlike_enamel_and_reads_the_same():
+    enamel = simulator.section((200, 200), seed=3, depth=0.5).rgb
+    askew = np.where(np.random.default_rng(0).random((200, 200, 1)) < 0.5, enamel, enamel[..., [1, 2, 0]])
+    pictures = np.stack([enamel, askew])
+    hardness, penalty = judges.load("dense", penalty=2.0).evaluate(pictures)
+    np.testing.assert_array_equal(hardness, judges.load("dense").evaluate(pictures))
+    assert penalty[0] == 0
+    assert penalty[1] > 2
+
+
+def test_a_window_network_has_no_penalty():
+    with pytest.raises(InputError, match="takes the judge dense"):
+        judges.load("window", penalty=1.0)

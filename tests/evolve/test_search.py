@@ -7,6 +7,7 @@ import pytest
 
 from enamel_lib.errors import InputError
 from enamel_lib.evolve import search as searches
+from enamel_lib.evolve.benchmark import METHODS
 from tests.evolve.test_genetic import LATENT, PAINT, evaluate, generate
 
 TARGET = 4.5  # GPa, harder than a hundred codes at random
@@ -71,3 +72,31 @@ def test_measures_of_known_pictures():
 def test_what_evaluate_gives_is_checked():
     with pytest.raises(InputError, match="one finite number per picture"):
         searches.run([searches.RandomSearch(LATENT, 4.0, evaluations=5)], generate, lambda pictures: np.zeros(2))
+
+
+def test_judged_without_a_penalty_has_none():
+    pictures = generate(np.eye(LATENT)[:3])
+    np.testing.assert_array_equal(searches.judged(evaluate, pictures), [evaluate(pictures), np.zeros(3)])
+
+
+@pytest.mark.parametrize("name", ["CMA-ES", "MAP-Elites", "audited GA"])
+def test_a_penalty_leads_a_search_away_and_leaves_hardness_alone(name):
+    """Dark is penalised, and the target is met by dark pictures, too."""
+
+    def penalty(pictures):
+        return np.maximum(0, 1.3 - pictures.mean(axis=(1, 2, 3)) / 100)
+
+    def penalised(pictures):
+        return np.stack([evaluate(pictures), penalty(pictures)])
+
+    left = {}
+    for judge in (evaluate, penalised):
+        each = [METHODS[name](LATENT, 4.1, evaluations=200, seed=seed) for seed in range(5)]
+        searches.run(each, generate, judge)
+        best = generate(np.stack([one.best_code for one in each]))
+        left[judge] = penalty(best).mean()
+        for one, picture in zip(each, best, strict=True):
+            (hardness,), (extra,) = searches.judged(judge, picture[None])
+            assert abs(hardness - 4.1) + extra == one.errors(one.hardness, one.penalty).min()
+            assert hardness in one.hardness
+    assert left[penalised] < left[evaluate] / 2
