@@ -1,8 +1,8 @@
 """Measure the peak memory of `enamel map` on pictures from 0.1 to 4 gigapixels: `python -m tests.bench.memory`.
 
-Writes `data/results/large-maps.csv`, which notebook 14 draws; rows that are there are kept. What a block takes does not
-depend on how much of it is enamel, so pictures are dark but for an island in each of the first two blocks and of the
-last two, which two processes read at the same time; a small picture is enamel throughout, to show that this is so.
+Writes `data/results/large-maps.csv`, which notebook 14 draws; rows that are there are kept. The network takes the
+same memory for a block whatever is in it, so pictures are dark, to be quick, but for an island in each of the first two
+blocks and of the last two, which two processes read at the same time. One is enamel throughout, to show what that adds.
 """
 
 import subprocess
