@@ -57,7 +57,12 @@ def memory(curve: pd.DataFrame, goal_gib: float) -> Figure:
         ax.plot(dark["gigapixels"], dark["peak_gib"], label=f"{workers} process{'es' * (workers > 1)}", **look)
         ax.plot(lit["gigapixels"], lit["peak_gib"], ls="", mfc="none", ms=9, **look)
     ax.axhline(goal_gib, color=PAPER_GREY, ls=":", label="goal")
-    ax.set(xscale="log", xlabel="picture (gigapixels)", ylabel="peak memory (GiB)", ylim=(0, None))
+    ax.set(
+        xscale="log",
+        xlabel="picture (gigapixels)",
+        ylabel="peak memory (GiB)",
+        ylim=(0, 1.15 * curve["peak_gib"].max()),
+    )
     ax.set_xticks(sorted(set(curve["gigapixels"])), labels=[f"{each:g}" for each in sorted(set(curve["gigapixels"]))])
     ax.minorticks_off()
     ax.legend(loc="lower left")
