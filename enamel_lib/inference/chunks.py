@@ -19,6 +19,7 @@ from enamel_lib.errors import EngineError, InputError
 from enamel_lib.inference.base import Progress
 
 Part = tuple[str, Any]  # stage, number or name
+PATIENCE_S = 10  # with a scheduler that does not answer
 
 
 class Journal:
@@ -68,7 +69,7 @@ def executor(scheduler: str | None = None, workers: int | None = None) -> Iterat
     except ImportError:
         raise EngineError("a Dask cluster takes the package distributed: pip install 'enamel-lib[cluster]'") from None
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=PATIENCE_S)
     except (OSError, ValueError) as error:
         raise EngineError(f"no Dask scheduler at {scheduler} ({error}); start one with `dask scheduler`") from None
     with client:

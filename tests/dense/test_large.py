@@ -158,8 +158,9 @@ def test_another_picture_is_not_gone_on_with(tmp_path):
     assert chunks.Journal(tmp_path / "journal", {"picture": "a"}, resume=True).results == {("read", 0): []}
 
 
-def test_no_scheduler_is_said_in_one_line():
+def test_no_scheduler_is_said_in_one_line(monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(chunks, "PATIENCE_S", 1)
     with pytest.raises(EngineError, match="no Dask scheduler"), chunks.executor("tcp://127.0.0.1:1"):
         pass
 

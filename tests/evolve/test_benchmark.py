@@ -87,7 +87,7 @@ def test_the_numbers_are_the_same_on_several_processes_and_on_a_cluster(found, t
     distributed = pytest.importorskip("distributed")
     some = {"methods": ["random", "CMA-ES in W"], **SETTINGS}
     benchmark.compare(tmp_path / "two.npz", tools, **some, workers=2)
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, processes=False, protocol="tcp://", dashboard_address=None) as cluster:
         benchmark.compare(tmp_path / "cluster.npz", tools, **some, scheduler=cluster.scheduler_address)
     for name in ("two", "cluster"):
         again, _ = benchmark.load(tmp_path / f"{name}.npz")
