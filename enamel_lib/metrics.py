@@ -1,4 +1,4 @@
-"""Scores of predicted hardness against labels or truth, comparison of maps, and intervals by resampling groups."""
+"""Scores of predictions against labels or truth; comparison of maps, intervals by resampling, p of several tests."""
 
 from collections.abc import Callable
 
@@ -82,3 +82,12 @@ def bootstrap_interval(
     ]
     low, high = np.nanquantile(scores, [0.025, 0.975])
     return float(low), float(high)
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """Correct the p values `(N,)` of N tests for their number (Holm, Scand. J. Stat. 6, 1979)."""
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return corrected

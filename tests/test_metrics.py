@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import mean_squared_error, r2_score
 
-from enamel_lib.metrics import bootstrap_interval, compare_maps, regression_scores
+from enamel_lib.metrics import bootstrap_interval, compare_maps, holm, regression_scores
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -83,3 +83,8 @@ def test_interval_counts_groups_not_rows():
     assert (low, high) == bootstrap_interval(lambda rows: values[rows].mean(), groups, seed=3)
     with pytest.raises(ValueError, match="two or more"):
         bootstrap_interval(len, np.zeros(4))
+
+
+def test_p_values_of_several_tests_are_corrected_for_their_number():
+    assert holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])  # a textbook's example
+    assert holm([0.6, 0.9]) == pytest.approx([1, 1])

@@ -70,12 +70,13 @@ def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarra
 
 
 def summary(table: pd.DataFrame) -> pd.Series:
-    """Means over sections, the worst section point by point, and the correlation between sections' means."""
+    """Means over sections, the worst of them, and the correlation between sections' means."""
     return pd.Series(
         {
             "point r": table["point"].mean(),
             "point r, worst section": table["point"].min(),
             "window r": table["window"].mean(),
+            "window r, worst section": table["window"].min(),
             "r between sections": table["read"].corr(table["true"]),
         }
     )

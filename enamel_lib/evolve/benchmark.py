@@ -20,6 +20,7 @@ from enamel_lib.evolve.search import REACHED, SearchResult
 from enamel_lib.generators import loading, metrics
 from enamel_lib.generators.base import ImageGenerator, StyleSpace
 from enamel_lib.inference import chunks
+from enamel_lib.metrics import holm
 
 ARRAYS = ("hardness", "penalty", "best_code")  # of a search, in files
 STAGE = "searching"
@@ -287,10 +288,10 @@ def success_by_target(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFra
 def against_chance(found: Mapping[str, Sequence[SearchResult]]) -> pd.DataFrame:
     """Which methods find faster than codes at random, target by target and seed by seed.
 
-    In rows by method: `saved` (mean number of evaluations spent fewer than by codes at random) and `p` (Wilcoxon
-    signed-rank test).
+    In rows by method: `saved` (mean number of evaluations spent fewer than by codes at random), `p` (Wilcoxon
+    signed-rank test) and `corrected`, p for as many tests as there are methods (Holm).
     """
     spent = pd.DataFrame({method: [len(one.hardness) for one in each] for method, each in found.items()})
     others = spent.drop(columns="random")
     p = [stats.wilcoxon(others[method], spent["random"]).pvalue for method in others]
-    return pd.DataFrame({"saved": (spent["random"].to_numpy()[:, None] - others).mean(), "p": p})
+    return pd.DataFrame({"saved": (spent["random"].to_numpy()[:, None] - others).mean(), "p": p, "corrected": holm(p)})

@@ -67,10 +67,11 @@ def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndar
     figure = new_figure(2.8)
     left, right = figure.subplots(1, 2)
     letter((left, right))
-    for (name, rows), mark in zip(spread.groupby(["kind", "values"], sort=False), MARKS, strict=False):
-        label = ", ".join(name)
-        left.plot(rows["distance"], rows["share"], label=label, marker=mark, markevery=8)
-        right.plot(*transfer[label], marker=mark, markevery=20)
+    for number, (name, rows) in enumerate(spread.groupby(["kind", "values"], sort=False)):
+        label, second = ", ".join(name), number % 2  # the two of a kind may lie on one another
+        look = {"ls": "-:"[second], "marker": MARKS[number]}
+        left.plot(rows["distance"], rows["share"], label=label, markevery=(4 * second, 8), **look)
+        right.plot(*transfer[label], markevery=(10 * second, 20), **look)
     distance = np.linspace(-8, 8, 400)
     left.plot(distance, ndtr(distance / support_um), color=PAPER_GREY, ls="--", label="an indent's own support")
     frequency = np.linspace(0, 2, 200)
@@ -118,7 +119,7 @@ def sensitivity(read: np.ndarray, true: np.ndarray, table: pd.DataFrame) -> Figu
 
     `read` and `true` are GPa per degree in cells of 0.24 um; `table` is that of `dense.follow_sensitivity`.
     """
-    figure = new_figure(2.5)
+    figure = new_figure(2.6)
     *maps, right = figure.subplots(1, 3, width_ratios=(1.3, 1.3, 1))
     extent = (0, CELL_UM * read.shape[1], CELL_UM * read.shape[0], 0)
     top = max(np.quantile(field, 0.99) for field in (read, true))
@@ -129,7 +130,7 @@ def sensitivity(read: np.ndarray, true: np.ndarray, table: pd.DataFrame) -> Figu
     numbers = np.arange(1, len(table) + 1)
     for (column, name), mark in zip((("read", "reading"), ("shown", "misorientation shown")), MARKS, strict=False):
         right.plot(numbers, table[column], mark, ms=3.5, label=name)
-    right.set(xlabel="section, from dentin to surface", ylabel="r with the truth", ylim=(0, 1.02))
-    right.legend(loc="lower left")
+    right.set(xlabel="section, outwards", ylabel="r with the truth", ylim=(0, 1.02))
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     letter([*maps, right])
     return figure

@@ -58,7 +58,7 @@ def oracle(tiles: tuple[np.ndarray, np.ndarray], groups: Mapping[str, tuple[np.n
     `tiles`: hardness `(n,)` of simulated tiles: truth, at half depth, and by the law. `groups`: title -> hardness
     `(n,)` by the network and by the law; the slope of the last is drawn.
     """
-    figure = style.new_figure(3.5)
+    figure = style.new_figure(3.8)
     left, right = figure.subplots(1, 2, sharey=True)
     left.plot(*tiles, MARKS[0], color=PAPER_GREY, label="simulated tiles", mew=0, alpha=0.7)
     left.set(xlabel="truth, at half depth (GPa)", ylabel="hardness by the law (GPa)", title="tiles of the simulator")
@@ -191,13 +191,13 @@ def front(tried: np.ndarray, best: np.ndarray, pictures: np.ndarray) -> Figure:
     ax = left.subplots()
     ax.plot(tried[:, 1], tried[:, 0], ".", color=PAPER_GREY, ms=2.5, label="tried")
     ax.plot(best[:, 1], best[:, 0], MARKS[1], ls="-", color=COLOURS[1], ms=4, lw=0.8, label="front")
-    ax.set(xlabel="Young's modulus along the indent (GPa)", ylabel="hardness, dense reading (GPa)")
+    ax.set(xlabel="$E$, Young's modulus along the indent (GPa)", ylabel="$H$, hardness, dense reading (GPa)")
     ax.legend(loc="lower right")
     chosen = np.unique(np.linspace(0, len(best) - 1, 4).round().astype(int))
     panels = right.subplots(2, 2).flat
     for panel, number in zip(panels, chosen, strict=False):
         draw_image(panel, pictures[number])
-        panel.set_title(f"{best[number, 0]:.2f} and {best[number, 1]:.1f} GPa", size=7.5)
+        panel.set_title(f"$H$ {best[number, 0]:.2f}, $E$ {best[number, 1]:.1f} GPa", size=7.5)
     first = right.axes[0]
     style.scale_bar(first, pictures.shape[2], TILE_UM / pictures.shape[2])
     style.letter((ax, first))

@@ -35,7 +35,7 @@ def comparison(table: pd.DataFrame, predicted: Mapping[str, pd.Series], scores: 
     error = next(iter(predicted.values())) - table["hardness"]
     most = np.nanpercentile(error.abs(), 98)
     drawn = axes[-1].scatter(table["col"], table["row"], c=error, s=9, cmap="RdBu_r", vmin=-most, vmax=most)
-    axes[-1].set(title=f"errors, {next(iter(predicted))}", aspect="equal", xticks=[], yticks=[])
+    axes[-1].set(title=f"errors, {next(iter(predicted))}", aspect="equal", xlabel="column, px", ylabel="row, px")
     axes[-1].spines[:].set_visible(True)
     axes[-1].invert_yaxis()
     bar = figure.colorbar(drawn, ax=axes[-1], extend="both", shrink=0.8)

@@ -10,12 +10,14 @@ from enamel_lib.plots.style import COLOURS, FULL_INCH, PAPER_GREY
 
 LOOKS = {  # colour and sign of each verdict, so that nothing is told by colour alone
     "holds": (COLOURS[2], "✓"),
+    "in part": (COLOURS[0], "~"),
     "only with leakage": (COLOURS[4], "!"),
     "artefact": (COLOURS[3], "×"),
     "does not hold": (COLOURS[3], "×"),
     "not testable here": (PAPER_GREY, "?"),
 }
-LINE_INCH, CLAIM, BECAUSE = 0.145, 44, 50  # height of a line of text; characters in a line of both columns
+LINE_INCH, CLAIM, BECAUSE = 0.145, 44, 56  # height of a line of text; characters in a line of both columns
+HEAD = 1.7  # lines that the heads of the columns take
 
 
 def verdicts(table: pd.DataFrame) -> Figure:
@@ -25,11 +27,14 @@ def verdicts(table: pd.DataFrame) -> Figure:
         claim = textwrap.wrap(f"{one.claim} ({one.where})", CLAIM)
         because = textwrap.wrap(one.because, BECAUSE)
         rows.append((claim, one.verdict, because, max(len(claim), len(because)) + 0.7))
-    height = sum(row[-1] for row in rows)
+    height = HEAD + sum(row[-1] for row in rows)
     figure = Figure(figsize=(FULL_INCH, height * LINE_INCH), layout="none")
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, 100), ylim=(height, 0))
     ax.set_axis_off()
-    top = 0.0
+    for x, word, align in ((0.5, "the paper's claim", "left"), (46, "verdict here", "center"), (57, "because", "left")):
+        ax.text(x, HEAD / 2, word, va="center", ha=align, size=7.5, weight="bold")
+    ax.axhline(HEAD, color="0.4", lw=0.8)
+    top = HEAD
     for claim, verdict, because, tall in rows:
         colour, sign = LOOKS.get(verdict, (PAPER_GREY, "…"))
         middle = top + tall / 2

@@ -42,8 +42,8 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 class Facts:
     """Facts of one notebook, such as "05", in the order in which they are recorded.
 
-    Floats are rounded to three significant digits, but never above the unit, so that a rerun on another processor gives
-    the same file.
+    Floats are written to three significant digits, but never above the unit, so that a rerun on another processor gives
+    the same file. A finding with a format of its own rounds what was recorded, once, as the figures beside it do.
 
     >>> facts = Facts("02")
     >>> facts.record("r2, paper split", 0.8564, paper=0.94)
@@ -59,9 +59,9 @@ class Facts:
         """Record one number, text or yes/no, with the paper's beside it; an InputError if the name is taken."""
         if name in self._facts:
             raise InputError(f"fact {name!r} is recorded already; give the second one another name")
-        fact = {"value": _rounded(value)}
+        fact = {"value": _plain(value)}
         if paper is not None:
-            fact["paper"] = _rounded(paper)
+            fact["paper"] = _plain(paper)
         if unit:
             fact["unit"] = unit
         self._facts[name] = fact
@@ -84,6 +84,9 @@ class Facts:
 
     def __getitem__(self, name: str) -> Any:
         """Value of a fact, rounded as it will be written."""
+        return _rounded(self._recorded(name))
+
+    def _recorded(self, name: str) -> Any:
         try:
             return self._facts[name]["value"]
         except KeyError:
@@ -95,7 +98,7 @@ class Facts:
 
         def put(place: re.Match) -> str:
             name, form = place.groups()
-            return _text(self[name]) if form is None else format(self[name], form)
+            return _text(self[name]) if form is None else format(self._recorded(name), form)
 
         return Markdown(PLACE.sub(put, text))
 
@@ -106,27 +109,33 @@ class Facts:
         """
         import pandas as pd
 
-        name = f"facts/{self.number}.json"
-        if keep and (committed := paths.FIGURES / name).is_file():
+        path = f"facts/{self.number}.json"
+        if keep and (committed := paths.FIGURES / path).is_file():
             self._facts = read(committed) | self._facts
-        write_json(output_root() / out / name, self._facts)
+        facts = {name: {key: _rounded(each) for key, each in fact.items()} for name, fact in self._facts.items()}
+        write_json(output_root() / out / path, facts)
         pd.set_option("display.max_rows", None, "display.max_colwidth", None)  # facts are read whole, or not at all
         rows = [
             (f"{name} ({fact['unit']})" if "unit" in fact else name, _text(fact["value"]), _text(fact.get("paper")))
-            for name, fact in self._facts.items()
+            for name, fact in facts.items()
         ]
         return pd.DataFrame(rows, columns=["fact", "here", "paper"])
 
 
-def _rounded(value: Any) -> Any:
-    """Turn numpy scalars into plain ones, round floats, and make NaN None."""
+def _plain(value: Any) -> Any:
+    """Turn numpy scalars into plain ones, and make NaN None."""
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_plain(item) for item in value]
     value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _rounded(value: Any) -> Any:
+    """Round the floats of a fact."""
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     if not isinstance(value, float):
         return value
-    if not math.isfinite(value):
-        return None
     return round(value, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0.0
 
 

@@ -12,7 +12,7 @@ from enamel_lib.errors import DataError
 from enamel_lib.reproduce import facts, report
 
 CLAIMS = paths.PUBLISHED / "claims.yml"
-VERDICTS = ("holds", "only with leakage", "artefact", "does not hold", "not testable here")
+VERDICTS = ("holds", "in part", "only with leakage", "artefact", "does not hold", "not testable here")
 OPEN = "open: a fact has changed"
 Verdict = Literal[VERDICTS]
 

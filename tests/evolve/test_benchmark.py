@@ -135,15 +135,16 @@ def test_a_new_optimiser_of_designs_is_one_class_and_one_entry(monkeypatch, tmp_
 
 
 def test_methods_are_compared_with_chance_search_by_search():
-    lengths = {"random": [40, 50, 60, 70, 80, 90], "quick": [30, 35, 45, 56, 67, 78]}
+    lengths = {"random": [40, 50, 60, 70, 80, 90], "quick": [30, 35, 45, 56, 67, 78], "like": [41, 49, 62, 68, 83, 87]}
     found = {
         name: [benchmark.SearchResult(4.0, np.zeros(n), np.zeros(n), np.zeros(2)) for n in each]
         for name, each in lengths.items()
     }
     table = benchmark.against_chance(found)
-    assert table.index.tolist() == ["quick"]
+    assert table.index.tolist() == ["quick", "like"]
     assert table.loc["quick", "saved"] == pytest.approx(79 / 6)
     assert table.loc["quick", "p"] == pytest.approx(2 / 2**6)  # all six differences have one sign
+    assert table.loc["quick", "corrected"] == pytest.approx(2 * table.loc["quick", "p"])
 
 
 def test_a_contest_that_is_not_there_is_missed(tmp_path):

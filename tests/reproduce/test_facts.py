@@ -58,10 +58,17 @@ def test_a_finding_states_facts_as_they_are_written(facts):
         facts.say("{r3}")
 
 
+def test_a_finding_is_rounded_once(facts):
+    facts.record("softest", 3.7461)
+    facts.record("inside", np.float64(0.9147))
+    assert (facts["softest"], facts["inside"]) == (3.75, 0.915)
+    assert facts.say("{softest}: {softest|.1f}, {inside|.0%}").data == "3.75: 3.7, 91%"
+
+
 def test_a_table_gives_a_fact_for_each_key_with_the_papers_beside(facts):
     facts.table("hardness, target {}", pd.Series({3.0: 3.1, 3.5: 3.52}), paper={3.5: 3.626}, unit="GPa")
     assert facts["hardness, target 3"] == 3.1
-    assert facts._facts["hardness, target 3.5"] == {"value": 3.52, "paper": 3.63, "unit": "GPa"}
+    assert facts._facts["hardness, target 3.5"] == {"value": 3.52, "paper": 3.626, "unit": "GPa"}
 
 
 def test_no_fact_is_recorded_twice(facts):
