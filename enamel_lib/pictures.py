@@ -272,7 +272,7 @@ def stated_pixel_size(size_um: tuple[float, float] | None, path: Path) -> tuple[
         raise InputError(
             f"{path}: its pixels are {size_um[0]:.4g} um wide and {size_um[1]:.4g} um high; resample it to square ones"
         )
-    return size_um[0], None
+    return float(f"{size_um[0]:.6g}"), None  # a PNG states whole pixels per metre, of which 0.06 um is none
 
 
 def _too_large(path: Path) -> str:

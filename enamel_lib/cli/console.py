@@ -144,13 +144,15 @@ def mapped(
     if is_dense:
         found = dense.reading.read(network, picture.rgb, pixel_size_um=picture.pixel_size_um, signal=picture.signal)
         made = dense.indenter.map_of(found, picture.rgb.shape[:2], pixel_size_um=picture.pixel_size_um)
-        how = {"weights_sha256": base.weights_sha256(network), "engine": "openvino", "precision": "float32"}
+        how = {"model": dense.indenter.NAMES.get(model, model), "weights_sha256": base.weights_sha256(network)}
+        how |= {"engine": "openvino", "precision": "float32"}
         card = dense.card(model)
-        how |= {key: card[key] for key in ("interval", "resolution") if key in card}
         made.facts()  # refused if there is no reading at all
         if known := dense.likeness.of_card(card, model):
             how["unlike"] = known.judge(*dense.likeness.summed(found))
             complain_unlike(how, path)
+        if not (picture.assumed or is_unlike(how)):  # what the card promises holds of enamel at its own scale
+            how |= {key: card[key] for key in ("interval", "resolution") if key in card}
         return picture, made, how | outside(made.hardness, getattr(network, "labels_gpa", None), path)
     read_by = base.make_predictor(network, engine=engine)
     with steps("mapping") as step:

@@ -97,12 +97,17 @@ def generate(
         return generator.generate(some, labels, psi=psi)
 
     if hardness is not None:
-        from enamel_lib.evolve import designs, judges
+        from enamel_lib.evolve import designs, judges, search
 
         if generator.channels != 3:
             raise InputError(f"{model} draws {generator.channels} channels, no colours, from which hardness is read")
         evaluate = judges.load("dense").evaluate
-        codes, read = designs.nearest(hardness, draw, evaluate, codes, count)
+        codes, read, among = designs.nearest(hardness, draw, evaluate, codes, count)
+        if abs(read[0] - hardness) > search.REACHED:
+            console.complain(
+                f"no draw comes near {hardness:g} GPa: the nearest is read as {read[0]:.2f}, all {drawn} as "
+                f"{among.min():.2f} to {among.max():.2f} GPa"
+            )
     with console.steps("drawing") as step:
         for first in range(0, count, BATCH_SIZE):
             batch = slice(first, first + BATCH_SIZE)

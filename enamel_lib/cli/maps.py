@@ -41,7 +41,8 @@ def predict(
 ) -> None:
     """Print one hardness per picture: that of the 200-px window in its middle.
 
-    Pictures that cannot be read are named, and the others are read; the exit code is then 2.
+    It does not check whether a picture looks like enamel, as `enamel map` does: look at that first. Pictures that
+    cannot be read are named, and the others are read; the exit code is then 2.
     """
     import numpy as np
 
@@ -127,17 +128,20 @@ def map_(
         "scale": picture.scale,
         "stride": made.stride,
         "pixel_size_um": picture.pixel_size_um,
+        "pixel_size_assumed": picture.assumed,
         "notes": picture.notes,
         "model": model,
         **how,
         "seconds": round(time.monotonic() - start, 2),
     }
-    size = picture.pixel_size_um and picture.pixel_size_um / picture.scale
+    known = picture.pixel_size_um and not picture.assumed
+    size = picture.pixel_size_um / picture.scale if known else None
     figure = plots.maps.beside(picture.rgb, {_title(about): made}, pixel_size_um=size, crop=False)
     about = made.save(stem, about, figure, scale=picture.scale)
+    kind = made.kind
     typer.echo(
-        f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about['windows_read']:,} of {about['windows']:,} "
-        f"windows read, in {stem.parent}"
+        f"{about['mean_gpa']:.2f} +- {about['sd_gpa']:.2f} GPa, {about[f'{kind}_read']:,} of {about[kind]:,} "
+        f"{kind} read, in {stem.parent}"
     )
     if "interval" in about and "resolution" in about:
         sure, rises = about["interval"], [edge["rise"] for edge in about["resolution"]]
@@ -190,17 +194,13 @@ def _map_large(
     if store.exists() and not (force or resume):
         raise InputError(f"{store} is there; go on with --resume, start anew with --force, or another --out")
     start = time.monotonic()
-    with console.stages() as progress:
-        made = large.map_large(
-            picture,
-            model,
-            stem,
-            pixel_size_um=size,
-            scheduler=scheduler,
-            workers=workers,
-            resume=resume,
-            progress=progress,
-        )
+    run = {"pixel_size_um": size, "scheduler": scheduler, "workers": workers, "resume": resume}
+    try:
+        with console.stages() as progress:
+            made = large.map_large(picture, model, stem, **run, progress=progress)
+    except KeyboardInterrupt:
+        console.complain(f"{store}: broken off; go on with --resume")
+        raise
     for name in made["damaged"]:
         console.complain(f"{name}: damaged, and left out")
     console.complain_unlike(made, image)
@@ -210,7 +210,7 @@ def _map_large(
     seconds = {"seconds": round(time.monotonic() - start, 2)}
     large.save_beside(stem, {"image": image.name, **made, **seconds}, figure, shown, cell_px)
     typer.echo(
-        f"{made['mean_gpa']:.2f} +- {made['sd_gpa']:.2f} GPa, {made['windows_read']:,} of {made['windows']:,} "
+        f"{made['mean_gpa']:.2f} +- {made['sd_gpa']:.2f} GPa, {made['cells_read']:,} of {made['cells']:,} "
         f"cells read, {made['damaged_chunks']} damaged chunks, in {store}"
     )
 

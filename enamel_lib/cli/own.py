@@ -42,7 +42,7 @@ def compare(
     files = [out / f"{image.stem}-comparison{suffix}" for suffix in (".csv", ".png", ".json")]
     console.claim(*files, force=force, beside=True)
     read, measured, size = _read(image, indents, pixel_size)
-    picture, mapped, _ = console.mapped(
+    picture, mapped, how = console.mapped(
         image, model, engine=engine.value, stride=registration.STRIDE, pixel_size=size, picture=read
     )
     table, scores = comparison.compare(mapped, measured, pixel_size_um=size, scale=picture.scale)
@@ -53,10 +53,13 @@ def compare(
         table[columns].to_csv(temporary, float_format="%.4f", index_label="line")
     with paths.atomic(png) as temporary:
         figure.savefig(temporary, dpi=report.DPI, metadata={"Software": None})
-    content = {"image": image.name, "indents": indents.name, "model": model, "scale": picture.scale}
+    content = {"image": image.name, "indents": indents.name, "model": how.get("model", model), "scale": picture.scale}
     plain = json.loads(scores.to_json(orient="index", double_precision=4))
     report.write_json(about, content | {"scores": plain})
     typer.echo(scores.round(2).to_string())
+    for name in ("hardness", "predicted"):
+        if table[name].nunique() == 1:
+            console.complain(f"r is not defined: {name} is the same at all indents")
     typer.echo(f"{len(table)} of {len(measured.table)} indents have a reading; {csv.name}, {png.name} in {out}")
 
 
@@ -121,8 +124,8 @@ def fit(
     fitted.save(out, image=image.name, table=indents.name, model=model, pixel_size_um=size, **kept)
     typer.echo(fitted.scores.round(2).to_string())
     if fitted.doubt:
-        typer.echo(f"enamel: {fitted.doubt}", err=True)
-    typer.echo(f"{out}: use it with --model {out}")
+        console.complain(fitted.doubt)
+    typer.echo(f"{out}: {'written, but not recommended' if fitted.doubt else f'use it with --model {out}'}")
 
 
 def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Picture, Indents, float]":

@@ -52,14 +52,20 @@ def scores(table: pd.DataFrame, predicted: pd.Series) -> pd.DataFrame:
 
     Rows `whole map`, `within blocks` (both freed of their means over blocks of 24 um), `between blocks` (those means);
     columns `n`, `r` with a 95 % interval `low` to `high` by resampling blocks, `rmse` and `bias` (GPa, predicted less
-    measured). What is undefined, such as r or an interval of fewer than four, is NaN.
+    measured). What is undefined is NaN, such as an interval of fewer than four blocks, or r where fewer than three
+    places are free after means are taken out: that of all, or those of the blocks.
     """
     block = pd.Series(_blocks(table), table.index)
     both = pd.DataFrame({"predicted": predicted, "measured": table["hardness"]}).dropna()
     block = block[both.index]
     means = both.groupby(block).mean()
     within = both - means.loc[block].set_axis(both.index)
-    kinds = {"whole map": (both, block), "within blocks": (within, block), "between blocks": (means, means.index)}
+    places, blocks = len(table.loc[both.index, PLACE].drop_duplicates()), len(means)
+    kinds = {
+        "whole map": (both, block, places - 1),
+        "within blocks": (within, block, places - blocks),
+        "between blocks": (means, means.index, blocks - 1),
+    }
     return pd.DataFrame({kind: _score(*each) for kind, each in kinds.items()}).T.astype({"n": int})
 
 
@@ -68,14 +74,14 @@ def _blocks(table: pd.DataFrame) -> np.ndarray:
     return cell[:, 0] * (cell[:, 1].max() + 1) + cell[:, 1]
 
 
-def _score(both: pd.DataFrame, groups: Any) -> dict[str, float]:
+def _score(both: pd.DataFrame, groups: Any, free: int) -> dict[str, float]:
     one, two = both["predicted"].to_numpy(), both["measured"].to_numpy()
     compared = metrics.compare_maps(one, two)
-    interval = np.nan, np.nan
-    if len(np.unique(groups)) >= 4 and np.isfinite(compared["pearson"]):
+    r, interval = compared["pearson"] if free >= 3 else np.nan, (np.nan, np.nan)
+    if len(np.unique(groups)) >= 4 and np.isfinite(r):
         interval = metrics.bootstrap_interval(
             lambda rows: metrics.compare_maps(one[rows], two[rows])["pearson"], groups
         )
     low, high = interval
-    found = {"n": len(one), "r": compared["pearson"] if len(one) > 3 else np.nan, "low": low, "high": high}
+    found = {"n": len(one), "r": r, "low": low, "high": high}
     return found | {"rmse": compared["rmse"], "bias": compared["mean_difference"]}

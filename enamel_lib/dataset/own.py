@@ -41,7 +41,7 @@ INDENTS = (
     Column("y_um", "um", ("y position (um)",), needed=False),
     Column("col", "px", ("column", "x (px)"), needed=False),
     Column("row", "px", ("y (px)",), needed=False),
-    Column("hardness_gpa", "GPa", ("hardness", "H"), limits=GPA, usual=LABELS_GPA),
+    Column("hardness_gpa", "GPa", ("hardness", "H"), limits=GPA, usual=LABELS_GPA, skip=True),
     Column("hardness_sd_gpa", "GPa", ("hardness_sd", "H error", "H sd"), limits=(0, GPA[1]), needed=False),
     Column("batch", needed=False),
 )
@@ -139,7 +139,10 @@ def read_indents(path: Path, pixel_size_um: float | None, *, named: str | None =
     names = rows["map"] if "map" in rows else pd.Series("", rows.index)
     if named is not None:
         table, names = table[names.isin([named, ""])], names[names.isin([named, ""])]
-    return {name: Indents(part, path, read.said) for name, part in table.groupby(names, sort=False)}
+    said, again = read.said, pd.concat([names, table[["row", "col"]]], axis=1).duplicated().sum()
+    if again:
+        said = f"{said or path.name}{'; ' if said else ': '}{again} rows repeat a place already named"
+    return {name: Indents(part, path, said) for name, part in table.groupby(names, sort=False)}
 
 
 def is_own(root: Path) -> bool:

@@ -27,6 +27,7 @@ UNITS = {  # how much one is of the unit used here
 KNOWN = {unit.casefold(): (kind, unit) for kind, units in UNITS.items() for unit in units}
 ENDING = re.compile(rf"(.+?)(?:[\s_/,]|\sin\s)+({'|'.join(map(re.escape, KNOWN))})")
 STATISTICS = ("mean", "average", "avg", "median", "sd", "std", "stdev", "stddev", "cov", "min", "max", "count", "sum")
+MISSING = ("", "nan", "na", "n/a", "#n/a", "none", "-", "--")  # what stands for no value
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
@@ -57,6 +58,7 @@ class Column:
     limits: tuple[float, float] = (-1e9, 1e9)
     needed: bool = True
     usual: tuple[float, float] | None = None
+    skip: bool = False  # rows without a value are left out, not refused
 
     def matches(self, header: str) -> bool:
         """Whether a header names this column, in a unit of its kind."""
@@ -153,6 +155,9 @@ def read(path: Path, columns: Sequence[Column]) -> Table:
         index=pd.Index([number for number, _ in body], name="line"),
         dtype=object,
     )
+    for name in (spec.name for spec, _ in found if spec.skip):
+        if (missing := rows[name].map(_plain).isin(MISSING)).any():
+            rows, said = rows[~missing], [*said, f"{missing.sum()} rows without {name!r} left out"]
     decimal = _decimal_comma(path, rows[[spec.name for spec, _ in found if spec.unit]], remark)
     said += ["decimal commas"] if decimal else []
     for spec, place in found:
@@ -206,15 +211,13 @@ def _columns(path: Path, header: list[str], columns: Sequence[Column]) -> list[t
         places = exact or places
         if len(places) > 1:
             raise DataError(f"{path}: column {spec.name!r} is there twice in {names}; rename or remove one")
-        bare = [
-            name
-            for name in names
-            if not places and spec.unit == "um" and _parts(name)[:2] == (_parts(spec.name)[0], "")
-        ]
+        without_unit = (_parts(spec.name)[0], "")
+        bare = [name for name in names if not places and spec.unit == "um" and _parts(name)[:2] == without_unit]
         if bare:
             raise DataError(f"{path}: column {bare[0]!r} states no unit; write {spec.name}, or {bare[0]} (nm)")
         if not places and spec.needed:
-            raise DataError(f"{path}: column {spec.name!r} is missing from {names}; the first line names the columns")
+            known = " or ".join((spec.name, *spec.also))
+            raise DataError(f"{path}: column {spec.name!r} is missing from {names}; name it {known}, unit in brackets")
         for place in places:
             unit = _parts(header[place])[1]
             if unit and unit not in KNOWN and spec.unit:
@@ -281,10 +284,11 @@ def _numbers(
     wrong = ~numbers.between(low, high) & ~((texts == "") & (not spec.needed))
     if wrong.any():
         line = wrong.idxmax()
-        looks = "; it looks like MPa: name the column 'H (MPa)'" if spec.unit == "GPa" and numbers[line] >= 100 else ""
+        as_mpa = spec.unit == "GPa" and low <= numbers[line] / 1000 <= high
+        hint = "it looks like MPa: name the column 'H (MPa)'" if as_mpa else "check it and its unit; write it like 4.2"
         raise DataError(
-            f"{path}, line {line}, {header!r}: {texts[line]!r} is not a number from {low:g} to {high:g} {spec.unit}"
-            f"{looks or '; check the value and its unit, and write it like 4.2'}"
+            f"{path}, line {line}, {header!r}: {texts[line]!r} is not a number from {low:g} to {high:g} {spec.unit}; "
+            f"{hint}"
         )
     middle = numbers.median() * 10
     if spec.usual and spec.usual[0] <= middle <= spec.usual[1] and not _parts(header)[2]:

@@ -140,11 +140,14 @@ def map_large(
         stage("hardness", finish, count)
         for level in range(1, len(images["hardness"].shapes)):
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
-    of_model = {"model": str(model)} | {name: about[name] for name in ("weights_sha256", "interval")}
+    of_model = {name: about[name] for name in ("model", "weights_sha256", "interval")}
     facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um}
     if known:
         _, cells, totals = zip(*journal.of("reading"), strict=True)
         facts["unlike"] = known.judge(sum(cells), np.sum(totals, axis=0))
+        if facts["unlike"]["flagged"]:  # what the card promises holds of enamel
+            facts["interval"] = None
+            shutil.rmtree(store / "interval", ignore_errors=True)
     ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts})
     shutil.rmtree(store / "work")
     return facts
@@ -157,7 +160,7 @@ def _facts(journal: chunks.Journal, grid: Grid) -> dict[str, Any]:
         raise InputError("no cell has signal in half of what an indent feels, so there is no reading")
     mean = total / count
     sd = math.sqrt(max(squares / count - mean**2, 0))
-    facts = {"windows": math.prod(grid.cells), "windows_read": int(count)}
+    facts = {"cells": math.prod(grid.cells), "cells_read": int(count)}
     facts |= {"mean_gpa": round(float(mean), 4), "sd_gpa": round(sd, 4)}
     return facts | {"damaged_chunks": len(damaged), "damaged": damaged}
 
@@ -241,7 +244,8 @@ def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any
     sides = (blocks.sides(side) for side in grid.cells)
     for name, one in zip(GRAPHS, graph.translate(network, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
         ov.serialize(one, store / "work" / name)
-    return {"weights_sha256": base.weights_sha256(network)} | {key: card.get(key) for key in ("interval", "likeness")}
+    about = {"model": indenter.NAMES.get(str(model), str(model)), "weights_sha256": base.weights_sha256(network)}
+    return about | {key: card.get(key) for key in ("interval", "likeness")}
 
 
 def overview(store: Path, most: int) -> tuple[np.ndarray, HardnessMap]:

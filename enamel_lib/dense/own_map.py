@@ -18,8 +18,8 @@ from enamel_lib.pic import PIXEL_UM
 
 STRIPS = 5  # that are left out in turn
 MARGIN_UM = 12.0  # from a strip that is left out to the nearest indent that is kept
-FEWEST = 10  # indents to fit by where a strip is left out
-MEANS_SOMETHING = 30  # indents, below which no score of a fit does
+FEWEST = 10  # places to fit by where a strip is left out
+MEANS_SOMETHING = 30  # places, below which no score of a fit does
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,11 @@ def fit(
     table = table.rename(columns={"predicted": "before"}).assign(left_out=left_out, mean=mean)
     names = ("before", "left_out", "mean")
     judged = pd.DataFrame({name: comparison.scores(table, table[name]).loc["whole map"] for name in names}).T
+    judged = judged.astype({"n": int})
+    places = len(table.loc[table["left_out"].notna(), comparison.PLACE].drop_duplicates())
     last = fitted_to(np.arange(len(table)))
     network = keras.Model(model.input, model.outputs[2:])
-    return Fitted(indenter.with_hardness(network, last), table, judged, last, _doubt(judged))
+    return Fitted(indenter.with_hardness(network, last), table, judged, last, _doubt(judged, places))
 
 
 def strips(places_um: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -123,17 +125,19 @@ def strips(places_um: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         if len(left) == 0:
             continue
         kept = np.flatnonzero((place <= place[left].min() - MARGIN_UM) | (place >= place[left].max() + MARGIN_UM))
-        if len(kept) >= FEWEST:
+        if len(np.unique(places_um[kept], axis=0)) >= FEWEST:
             folds.append((kept, np.sort(left)))
     return folds
 
 
-def _doubt(judged: pd.DataFrame) -> str:
-    count, fitted, mean = int(judged.at["left_out", "n"]), judged.loc["left_out"], judged.loc["mean"]
-    if count < MEANS_SOMETHING:
-        return f"{count} indents are too few for a fit to mean anything; {MEANS_SOMETHING} or more are needed"
+def _doubt(judged: pd.DataFrame, places: int) -> str:
+    fitted, mean, before = (judged.loc[name] for name in ("left_out", "mean", "before"))
+    if places < MEANS_SOMETHING:
+        return f"{places} places are too few for a fit to mean anything; {MEANS_SOMETHING} or more are needed"
     if not fitted["rmse"] < mean["rmse"]:
         return "on strips left out the fit is no better than always answering their neighbours' mean"
+    if not fitted["rmse"] < before["rmse"]:
+        return "on strips left out the fit is no better than the model was before"
     if not fitted["low"] > 0:
         return "on strips left out the correlation may be nothing: its interval reaches 0, or there are too few blocks"
     return ""

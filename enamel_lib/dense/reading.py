@@ -39,13 +39,13 @@ def read(
     InputError
         If the picture is larger than `MOST_PX` at 0.06 um, or `code.encode` refuses it.
     """
+    grid, picture = Grid.over(rgb.shape[:2], pixel_size_um), code.reading(rgb, signal)
     size = rgb.shape[0] * rgb.shape[1] * (pixel_size_um / PIXEL_UM) ** 2
     if size > MOST_PX:
         raise InputError(
             f"{size / 1e6:.0f} megapixels at {PIXEL_UM} um, more than {MOST_PX / 1e6:.0f}; save the picture as TIFF or "
             "OME-Zarr, which `enamel map` reads part by part"
         )
-    grid, picture = Grid.over(rgb.shape[:2], pixel_size_um), code.reading(rgb, signal)
     read_block, found = reader(model, grid.cells), {}
     for block in blocks.blocks(grid.cells):
         for name, values in read_block(grid, picture, block).items():

@@ -116,16 +116,16 @@ def _default() -> tuple[keras.Model, dict[str, Any]]:
 
 def nearest(
     hardness: float, generate: search.Generate, evaluate: search.Evaluate, candidates: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the `count` of the candidate codes whose pictures are read nearest to a hardness, GPa; the best first.
 
-    Gives the codes and their readings, GPa. No search: it reaches as far as chance does.
+    Gives the codes, their readings and those of all candidates, GPa. No search: it reaches as far as chance does.
     """
     read = np.concatenate(
         [evaluate(generate(candidates[first : first + BATCH_SIZE])) for first in range(0, len(candidates), BATCH_SIZE)]
     )
     chosen = np.argsort(np.abs(read - hardness), kind="stable")[:count]
-    return candidates[chosen], read[chosen]
+    return candidates[chosen], read[chosen], read
 
 
 def _check_reach(

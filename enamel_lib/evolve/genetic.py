@@ -22,7 +22,7 @@ from enamel_lib.evolve.operators import NEWCOMERS, OPERATORS
 from enamel_lib.evolve.protocols import PROTOCOLS
 
 POPULATION = 10
-HARDEST = 20.0  # GPa; enamel has 2 to 7
+HARDEST = 20.0  # GPa; enamel has 2 to 7, and a search may be sent beyond, to see where it ends
 TRACE = ("hardness", "penalty", "operators", "born")
 
 
@@ -169,9 +169,9 @@ class Evolution(GeneticAlgorithm):
 
 
 def check_target(target: float) -> None:
-    """Raise `InputError` if a number is no hardness at all."""
+    """Raise `InputError` if a number is not between 0 and `HARDEST`, GPa."""
     if not 0 < target < HARDEST:
-        raise InputError(f"a target of {target} GPa is no hardness of enamel, which has 2 to 7 GPa")
+        raise InputError(f"a target of {target} GPa: give 0 to {HARDEST:g}, both excluded; enamel has 2 to 7 GPa")
 
 
 def evolve(

@@ -104,8 +104,13 @@ class HardnessMap:
         rows, cols = np.meshgrid(self.rows, self.cols, indexing="ij")
         return pd.DataFrame({"row": rows.ravel(), "col": cols.ravel(), "hardness": self.hardness.ravel()})
 
+    @property
+    def kind(self) -> str:
+        """What was read: windows, or cells of a map that no windows read."""
+        return "windows" if self.window else "cells"
+
     def facts(self) -> dict[str, Any]:
-        """Count the windows and those read; mean and sd of what was read, GPa.
+        """Count the windows or cells and those read; mean and sd of what was read, GPa.
 
         Raises InputError if nothing was read.
         """
@@ -115,7 +120,7 @@ class HardnessMap:
             raise InputError(f"no window has signal in {images.MIN_SIGNAL:.0%} of its pixels, so there is no reading")
         mean = total / read
         sd = math.sqrt(max(squares / read - mean**2, 0))
-        counts = {"windows": self.hardness.size, "windows_read": int(read)}
+        counts = {self.kind: self.hardness.size, f"{self.kind}_read": int(read)}
         return counts | {"mean_gpa": round(float(mean), 4), "sd_gpa": round(sd, 4)}
 
     def save(self, stem: Path, about: Mapping[str, Any], figure: "Figure", *, scale: float = 1.0) -> dict[str, Any]:

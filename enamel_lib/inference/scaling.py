@@ -18,7 +18,7 @@ SCALES = (0.01, 100.0)
 class Scaled:
     """A picture `(H, W, 3)` uint8 and its signal `(H, W)` bool, enlarged `scale` times, and what to tell of that.
 
-    `pixel_size_um` is that of the picture as given, None if nobody knows.
+    `pixel_size_um` is that of the picture as given, None if nobody knows; `assumed` if it is only a guess.
     """
 
     rgb: np.ndarray
@@ -26,6 +26,7 @@ class Scaled:
     scale: float
     pixel_size_um: float | None
     notes: tuple[str, ...]
+    assumed: bool = False
 
 
 def factor(text: str) -> float | None:
@@ -52,7 +53,7 @@ def to_scale(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
     if scale is None:
         scale = size / learned_um if size else 1.0
         scale = 1.0 if abs(scale - 1) < 0.01 else scale
-        if size:
+        if scale != 1:
             notes.append(f"scale {scale:.4g}: from {size:.4g} um per pixel to the {learned_um:.4g} um that was learned")
     elif size and abs(size / scale / learned_um - 1) > 0.1:
         notes.append(
@@ -79,12 +80,13 @@ def as_it_is(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
     As `to_scale` it prefers what is stated; where nothing is, `scale` enlarges the picture to what was learned.
     """
     size, notes = _size_and_notes(picture, pixel_size_um)
-    if size is None:
+    assumed = size is None
+    if assumed:
         size = pic.PIXEL_UM * (scale or 1.0)
         notes.append(
             f"no pixel size is stated, so {size:.3g} um is assumed; {_how_to_find_it(picture)}; give --pixel-size"
         )
-    return Scaled(picture.rgb, picture.signal, 1.0, size, tuple(notes))
+    return Scaled(picture.rgb, picture.signal, 1.0, size, tuple(notes), assumed)
 
 
 def _size_and_notes(picture: Picture, pixel_size_um: float | None) -> tuple[float | None, list[str]]:

@@ -33,7 +33,7 @@ def write_tiles(
         for index, (seed, made) in enumerate(zip(seeds, sections, strict=True)):
             picture, truth = (out / f"tile_{index:05d}{suffix}" for suffix in (".png", ".npz"))
             with paths.atomic(picture) as temporary:
-                Image.fromarray(made.rgb).save(temporary)
+                Image.fromarray(made.rgb).save(temporary, dpi=(25_400 / pixel_size_um,) * 2)
             undo.callback(picture.unlink)
             with paths.atomic(truth) as temporary:
                 np.savez_compressed(temporary, director=made.director, hardness=made.hardness, depth=made.depth)

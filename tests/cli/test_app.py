@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import signal
 import tracemalloc
 
 import numpy as np
@@ -12,7 +13,7 @@ import tifffile
 import typer
 from PIL import Image
 
-from enamel_lib import inference, paths, reference, simulate
+from enamel_lib import __main__, inference, paths, pictures, reference, simulate
 from enamel_lib.cli import app, console
 from enamel_lib.dataset import curation
 from enamel_lib.indenter import network
@@ -106,7 +107,7 @@ def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_
     code, said, log = enamel("map", picture, *WINDOWS, "--out", out, "--stride", 10, "--pixel-size", 0.06)
     assert code == 0
     assert "GPa" in said
-    assert "scale 1:" in log
+    assert "scale" not in log
     assert sorted(path.name for path in out.iterdir()) == [
         f"section-hardness.{s}" for s in ("csv", "json", "npy", "png")
     ]
@@ -140,15 +141,17 @@ def test_the_default_map_has_a_reading_every_quarter_of_a_micrometre(enamel, tmp
     assert "13% of it carries no signal" in log
     about = json.loads((tmp_path / "out" / "mine-hardness.json").read_text())
     table = pd.read_csv(tmp_path / "out" / "mine-hardness.csv")
-    assert len(table) == about["windows"] == 50 * 60
-    assert 300 < table["hardness"].isna().sum() == about["windows"] - about["windows_read"] < 420
+    assert len(table) == about["cells"] == 50 * 60
+    assert 300 < table["hardness"].isna().sum() == about["cells"] - about["cells_read"] < 420
     assert 2 < about["mean_gpa"] < 7
     assert about["pixel_size_um"] == 0.24
     card = json.loads((paths.MODELS / "dense-grids.json").read_text())
     assert (about["interval"], about["resolution"]) == (card["interval"], card["resolution"])
-    code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "guessed")
+    assert about["model"] == "dense-grids"
+    code, said, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "guessed")
+    assert "should lie within" not in said
     assert "no pixel size is stated, so 0.06 um is assumed" in log
-    assert json.loads((tmp_path / "guessed" / "mine-hardness.json").read_text())["windows"] == 12 * 15
+    assert json.loads((tmp_path / "guessed" / "mine-hardness.json").read_text())["cells"] == 12 * 15
     code, _, log = enamel("map", tmp_path / "mine.png", "--out", tmp_path / "x", "--pixel-size", 0.5)
     assert code == 2
     assert "0.03 to 0.3" in log.splitlines()[-1]
@@ -338,3 +341,15 @@ def test_a_texture_is_fitted_to_a_map_and_sections_are_drawn_from_it(enamel, tmp
     code, _, err = enamel("simulate", "--texture", fitted / "texture.yml", "--size", 40, "--out", tmp_path / "tiles")
     assert code == 0, err
     assert (tmp_path / "tiles" / "labels.csv").exists()
+
+
+def test_a_picture_of_simulate_is_read_at_its_own_scale(enamel, tmp_path):
+    assert enamel("simulate", "--out", tmp_path, "--size", 48, "--pixel-size", 0.06)[0] == 0
+    assert pictures.read_picture(tmp_path / "tile_00000.png").pixel_size_um == 0.06
+
+
+def test_ctrl_c_ends_quietly_while_importing(monkeypatch):
+    monkeypatch.setattr(app, "main", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 130

@@ -65,6 +65,10 @@ def test_pictures_of_a_wanted_hardness_are_chosen_among_more(enamel, tmp_path, m
     chance = generators.load_generator().generate(np.random.default_rng(0).standard_normal((6, 128)))
     off = np.sort(np.abs(judges.load("dense-grids").evaluate(chance) - 4.3))
     assert np.abs(read - 4.3) == pytest.approx(off[:2], abs=0.01)
+    command = ("generate", "--count", 1, "--hardness", 9)
+    code, _, complaint = enamel(*command, "--out", tmp_path / "far")
+    assert code == 0
+    assert re.search(r"no draw comes near 9 GPa: the nearest is read as [\d.]+, all 3 as [\d.]+ to [\d.]+", complaint)
     code, _, complaint = enamel("generate", "--hardness", 70, "--out", tmp_path / "none")
     assert code == 2
     assert "2 to 7 GPa" in complaint

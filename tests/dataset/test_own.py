@@ -41,7 +41,7 @@ def test_the_three_sources_in_their_natural_form(root):
     assert "semicolons" in note
     assert "a: scale 2: from 0.12 um per pixel to the 0.06 um" in note
     assert "a: 1 indents too near the edge" in note
-    assert "b: scale 1" in note
+    assert "b: scale" not in note
     noisy = loaded["noisy"].table
     assert set(zip(noisy.map_id, noisy.label, noisy.label_sd, strict=True)) == {("b", 4.1, 0.3)}
     assert loaded["estimated"].table.label.tolist() == [3.5]
@@ -142,3 +142,19 @@ def test_files_as_instruments_write_them_are_read_back(tmp_path):
     np.testing.assert_allclose(table["col"], truth["col"] - 2 / 0.08, atol=0.01)
     np.testing.assert_allclose(table["hardness"], truth["hardness"], atol=0.001)
     assert 0.05 < (truth["hardness"] - truth["true"]).std() < 0.6
+
+
+def test_rows_without_a_hardness_and_repeated_places_are_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("col,row,H (GPa)\n1,2,4\n1,2,5\n3,4,nan\n5,6,\n7,8,3\n")
+    (found,) = own.read_indents(path, 0.06).values()
+    assert list(found.table["hardness"]) == [4, 5, 3]
+    assert "2 rows without" in found.said
+    assert "1 rows repeat a place" in found.said
+    path.write_text("col,row,H\n1,2,1e300\n")
+    with pytest.raises(DataError) as error:
+        own.read_indents(path, 0.06)
+    assert "MPa" not in str(error.value)
+    path.write_text("col,row,H\u00e4rte (GPa)\n1,2,4\n", encoding="utf-8")
+    with pytest.raises(DataError, match="name it hardness_gpa or hardness or H"):
+        own.read_indents(path, 0.06)

@@ -12,15 +12,25 @@ from tests.dense.large_maps import SHAPE
 FIT = labels.Fit(0.1 * np.random.default_rng(1).standard_normal(13), 1.4, 0.05, 0.02, 0.1, 0.1, 0.5)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def saved(path, threshold):
+    """A network of random weights, to which no enamel is unlike beyond the threshold."""
     keras.utils.set_random_seed(0)
     made = indenter.with_hardness(network.build((4, 6, 6, 8, 8)), FIT)
-    like = {"mean": [0.0] * 13, "precision": np.eye(13).tolist(), "threshold": 0.1, "share": 0.99, "sections": 8}
-    path = tmp_path_factory.mktemp("model") / "small.keras"
+    like = {"mean": [0.0] * 13, "precision": np.eye(13).tolist(), "threshold": threshold, "share": 0.99, "sections": 8}
     interval = {"coverage": 0.9, "relative_half_width": 0.2}
     models.save(made, path, {"name": "small", "interval": interval, "likeness": like})
     return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("model") / "small.keras", 100.0)
+
+
+@pytest.fixture
+def strict_model(tmp_path):
+    """One that finds all pictures unlike enamel."""
+    return saved(tmp_path / "strict.keras", 0.1)
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_no_tiling_of_a_file_changes_a_bit(here, model, rgb, tmp_path_factory, c
     facts = large.map_large(source, model, folder / "a-hardness", pixel_size_um=size)
     expected = in_memory(model, picture, size)
     np.testing.assert_array_equal(hardness(folder / "a-hardness"), expected)
-    assert facts["windows_read"] == np.isfinite(expected).sum()
+    assert facts["cells_read"] == np.isfinite(expected).sum()
     assert facts["interval"]["relative_half_width"] == 0.2
     assert facts["mean_gpa"] == pytest.approx(np.nanmean(expected), abs=1e-3)
     assert facts["unlike"] == pytest.approx(likeness_in_memory(model, picture, size), abs=1.1e-3)  # both are rounded
@@ -165,10 +165,10 @@ def test_no_scheduler_is_said_in_one_line(monkeypatch):
         pass
 
 
-def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, rgb, tmp_path):
+def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, strict_model, rgb, tmp_path):
     picture, out = written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"), tmp_path / "out"
     (picture / "0/c/0/2/3").write_bytes(b"damaged")
-    status, said, warned = enamel("map", picture, "--out", out, "--model", model)
+    status, said, warned = enamel("map", picture, "--out", out, "--model", strict_model)
     assert (status, "1 damaged chunks" in said) == (0, True)
     assert "row 200, column 300: damaged, and left out" in warned
     assert warned.count("a.zarr: is unlike the enamel") == 1
@@ -177,8 +177,10 @@ def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, model, 
     assert (len(table), table["row"].iloc[0], table["col"].iloc[-1]) == (75 * 105, 2, 418)
     about = json.loads((out / "a-hardness.json").read_text())
     assert about["unlike"]["flagged"]
-    assert about["windows_read"] == table["hardness"].notna().sum()
-    assert enamel("map", picture, "--out", out, "--model", model)[0] == 2
-    assert enamel("map", picture, "--out", out, "--model", model, "--resume")[0] == 0
+    assert about["interval"] is None
+    assert not (out / "a-hardness.zarr" / "interval").exists()
+    assert about["cells_read"] == table["hardness"].notna().sum()
+    assert enamel("map", picture, "--out", out, "--model", strict_model)[0] == 2
+    assert enamel("map", picture, "--out", out, "--model", strict_model, "--resume")[0] == 0
     status, _, warned = enamel("map", picture, "--out", tmp_path / "b", "--mask", "a.png")
     assert (status, "takes no --mask" in warned) == (2, True)
