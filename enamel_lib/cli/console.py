@@ -149,7 +149,7 @@ def mapped(
         card = dense.card(model)
         made.facts()  # refused if there is no reading at all
         if known := dense.likeness.of_card(card, model):
-            how["unlike"] = known.judge(*dense.likeness.summed(found))
+            how["unlike"] = known.judge_read(found)
             complain_unlike(how, path)
         if not (picture.assumed or is_unlike(how)):  # what the card promises holds of enamel at its own scale
             how |= {key: card[key] for key in ("interval", "resolution") if key in card}

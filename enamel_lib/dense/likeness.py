@@ -42,6 +42,10 @@ class Likeness(structured.Strict):
         away = _distance(total / cells, np.array(self.mean), np.array(self.precision)) / self.threshold
         return {"distance": round(float(away), 3), "flagged": bool(away > 1)}
 
+    def judge_read(self, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Judge what `reading.read` found of a whole picture, as `judge` does."""
+        return self.judge(*summed(found))
+
 
 def summed(found: Mapping[str, np.ndarray]) -> tuple[int, np.ndarray]:
     """Give how many cells of what `reading.read` found count, and their sum of structure `(13,)`; parts add up."""

@@ -106,7 +106,7 @@ def dense_map(picture: np.ndarray, judge: judges.Judge) -> tuple[dict[str, np.nd
         half = card["interval"]["relative_half_width"]
         mapped |= {"low": hardness * np.exp(-half), "high": hardness * np.exp(half)}
     known = dense.likeness.of_card(card, "judge")
-    return mapped, known and known.judge(*dense.likeness.summed(read))["distance"]
+    return mapped, known and known.judge_read(read)["distance"]
 
 
 @cache

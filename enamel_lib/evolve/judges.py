@@ -92,7 +92,7 @@ def dense_evaluator(
         hardness = np.exp(felt).mean(axis=(1, 2))
         if not penalty:
             return hardness
-        beyond = [max(0.0, known.judge(*dense.likeness.summed(each))["distance"] - 1) for each in reads]
+        beyond = [max(0.0, known.judge_read(each)["distance"] - 1) for each in reads]
         return np.stack([hardness, penalty * np.array(beyond)])
 
     return evaluate

@@ -33,7 +33,7 @@ def in_memory(model, rgb, size=0.06):
 
 def likeness_in_memory(model, rgb, size=0.06):
     found = reading.read(dense.load(model), rgb, pixel_size_um=size, signal=pictures.find_signal(rgb, "picture"))
-    return likeness.of_card(dense.card(model), model).judge(*likeness.summed(found))
+    return likeness.of_card(dense.card(model), model).judge_read(found)
 
 
 def hardness(stem):
