@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from enamel_lib import paths
+from enamel_lib.reproduce import verdicts
 
 RERUN = os.environ.get("ENAMEL_OUTPUT_ROOT")
 # Gradient ascent amplifies rounding: two sets of TensorFlow's kernels came out 0.034 apart in a rank correlation. And
@@ -37,6 +38,14 @@ def test_a_rerun_gives_the_committed_facts(path):
                 assert math.isclose(value, again, rel_tol=0.03, abs_tol=absolute), f"{name}: {again}, committed {value}"
             else:
                 assert value == again, name
+
+
+@needs_rerun
+def test_a_small_run_records_the_facts_that_verdicts_hang_on(monkeypatch):
+    """A fact was once named by the number of its tiles: 12 failed where 09 had run small before it."""
+    monkeypatch.delenv("ENAMEL_OUTPUT_ROOT")
+    assert (paths.ROOT / "build/quick/figures/facts/09.json").exists()
+    assert len(verdicts.verdicts("build/quick/figures"))
 
 
 def layout(path):

@@ -120,8 +120,8 @@ class SanityChecks:
         """Fourth test: do gradients follow the true sensitivity, and more so than the map of another tile?
 
         `tiles` and `true` are from `tiles_of_known_truth`, the first of them those at the first place; a `few` are for
-        SmoothGrad, of so many `samples`, and integrated gradients, of so many steps at most. Gives `map`, `scale`
-        (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
+        SmoothGrad, of so many `samples`, and integrated gradients, of so many steps at most. Gives `map`, its number of
+        `tiles`, `scale` (pixels or cells), and `mean`, `low`, `high` of the rank correlation.
         """
         per_degree, some = sensitivity.per_degree, tiles[:few]
         gradient = attribution(self.model, tiles)
@@ -140,8 +140,8 @@ class SanityChecks:
         for name, maps in (own | others).items():
             for scale, cell in (("pixels", 1), (f"cells of {CELL} px", CELL)):
                 score = rank_correlation(cell_means(maps, cell), cell_means(true[: len(maps)], cell))
-                label = f"{name} ({len(maps)} tiles)"
-                rows.append({"map": label, "scale": scale, **mean_interval(score, seed=self.seed)})
+                row = {"map": name, "tiles": len(maps), "scale": scale}
+                rows.append(row | mean_interval(score, seed=self.seed))
         for name, maps in own.items():
             score = rank_correlation(maps, true)
             lead = score - rank_correlation(another, true)

@@ -83,13 +83,13 @@ def truth(tiles: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> Figure:
 
 
 def truth_scores(table: pd.DataFrame) -> Figure:
-    """Rank correlations with the truth, one line per map, one mark per scale: `map`, `scale`, `mean`, `low`, `high`."""
+    """Rank correlations with the truth, a line per `map` (of `tiles`), a mark per `scale`: `mean`, `low`, `high`."""
     figure = style.new_figure(2.6)
     ax = figure.subplots()
     for number, (scale, rows) in enumerate(table.groupby("scale", sort=False)):
         _intervals(ax, rows, np.arange(len(rows)) + 0.22 * number, number, across=True, label=scale)
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(np.arange(len(rows)) + 0.11, rows["map"])
+    ax.set_yticks(np.arange(len(rows)) + 0.11, rows["map"] + rows["tiles"].map(" ({} tiles)".format))
     ax.invert_yaxis()
     ax.set_xlabel("rank correlation with the true sensitivity")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -91,8 +91,9 @@ def test_intervals_and_curves_show_their_numbers(drawn):
     figure = sanity_checks.cascade(TILES[0], {"nothing": MAPS[0], "dense": MAPS[1], "all": MAPS[2]}, rows)
     drawn(figure)
     assert [text.get_text() for text in figure.axes[-1].get_xticklabels()] == ["dense", "all"]
-    scores = sanity_checks.truth_scores(rows.assign(map=["x", "y"] * 2, scale=["p", "p", "q", "q"]))
+    scores = sanity_checks.truth_scores(rows.assign(map=["x", "y"] * 2, tiles=[4, 3] * 2, scale=[*"ppqq"]))
     drawn(scores)
+    assert [text.get_text() for text in scores.axes[0].get_yticklabels()] == ["x (4 tiles)", "y (3 tiles)"]
     assert scores.axes[0].collections[0].get_segments()[0][:, 0] == pytest.approx([0.4, 0.7])
     claims = rows.iloc[:3].set_axis(["one", "two", "three"]).assign(passes=["yes", "no", "yes"])
     judged = sanity_checks.verdict(claims)
