@@ -88,7 +88,7 @@ class Reader:
             for turned in (False, True)
         ]
         union = [(min(a.seen[0], b.seen[0]), max(a.seen[1], b.seen[1])) for a, b in (axes[:2], axes[2:])]
-        code = grid.encode(picture, *(slice(*span) for span in union))
+        code = grid.encode(picture, *(slice(*span) for span in union), dtype=np.float16)  # half the memory
         if code[..., 0].any():
             total = self._read(code, axes, union)
         else:  # much of a large map is no tooth
@@ -98,7 +98,7 @@ class Reader:
             slice(CELL_PX * start - first, CELL_PX * stop - first)
             for (start, stop), (first, _) in zip((block.rows, block.cols), union, strict=True)
         )
-        signal = code[rows, cols, 0].reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3))
+        signal = code[rows, cols, 0].reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3), dtype=np.float32)
         return dict(zip(self._names, (each / 4 for each in total), strict=True)) | {"signal": signal}
 
     def _read(self, code: np.ndarray, axes: list["_Axis"], union: list[Span]) -> list[np.ndarray]:

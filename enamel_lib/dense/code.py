@@ -99,9 +99,9 @@ class Grid:
         """Rows and columns of the whole code."""
         return self.cells[0] * CELL_PX, self.cells[1] * CELL_PX
 
-    def encode(self, read: Read, rows: slice, cols: slice) -> np.ndarray:
-        """Give a part of the code, `(R, C, 6)` float32: as cut out of the whole, but for rounding if resampled."""
-        code = np.zeros((rows.stop - rows.start, cols.stop - cols.start, len(CHANNELS)), np.float32)
+    def encode(self, read: Read, rows: slice, cols: slice, *, dtype: type = np.float32) -> np.ndarray:
+        """Give a part of the code, `(R, C, 6)`: as cut out of the whole, but for rounding if resampled."""
+        code = np.zeros((rows.stop - rows.start, cols.stop - cols.start, len(CHANNELS)), dtype)
         place = self._below(self._around((rows.start, rows.stop), (cols.start, cols.stop)))
         rgb = read(*place)  # at once, as chunks of a file may be larger than strips
         if rgb.max(initial=0) < DARK:

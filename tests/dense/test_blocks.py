@@ -24,7 +24,8 @@ def rgb():
 
 def by_keras(model, rgb, size):
     """The definition, in one piece: mean over four flips of the picture, each padded below and to the right."""
-    whole, total = code.encode(rgb, pixel_size_um=size), 0
+    whole = code.encode(rgb, pixel_size_um=size).astype(np.float16).astype(np.float32)  # as blocks keep it
+    total = 0
     rows, cols = (side // code.CELL_PX for side in whole.shape[:2])
     padding = [(0, -side % network.MULTIPLE) for side in whole.shape[:2]] + [(0, 0)]
     for down in (1, -1):
