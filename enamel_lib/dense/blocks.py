@@ -98,7 +98,8 @@ class Reader:
             slice(CELL_PX * start - first, CELL_PX * stop - first)
             for (start, stop), (first, _) in zip((block.rows, block.cols), union, strict=True)
         )
-        signal = code[rows, cols, 0].reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3), dtype=np.float32)
+        seen = code[rows, cols, 0].astype(np.float32)
+        signal = seen.reshape(total[0].shape[0], CELL_PX, -1, CELL_PX).mean(axis=(1, 3))
         return dict(zip(self._names, (each / 4 for each in total), strict=True)) | {"signal": signal}
 
     def _read(self, code: np.ndarray, axes: list["_Axis"], union: list[Span]) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from multiprocessing import get_context
@@ -137,20 +137,24 @@ def map_large(
 
         count = len(list(blocks.blocks(grid.cells)))
         stage("reading", read, count)
+        unlike = {"unlike": known.judge(*_summed(journal))} if known else {}
+        if unlike and unlike["unlike"]["flagged"]:  # what the card promises holds of enamel
+            about["interval"], job = None, replace(job, half_width=None)
+            shutil.rmtree(store / "interval", ignore_errors=True)
         stage("hardness", finish, count)
         for level in range(1, len(images["hardness"].shapes)):
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
     of_model = {name: about[name] for name in ("model", "weights_sha256", "interval")}
-    facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um}
-    if known:
-        _, cells, totals = zip(*journal.of("reading"), strict=True)
-        facts["unlike"] = known.judge(sum(cells), np.sum(totals, axis=0))
-        if facts["unlike"]["flagged"]:  # what the card promises holds of enamel
-            facts["interval"] = None
-            shutil.rmtree(store / "interval", ignore_errors=True)
+    facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um} | unlike
     ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts})
     shutil.rmtree(store / "work")
     return facts
+
+
+def _summed(journal: chunks.Journal) -> tuple[int, np.ndarray]:
+    """Sum what `likeness.summed` gave of the blocks."""
+    _, cells, totals = zip(*journal.of("reading"), strict=True)
+    return sum(cells), np.sum(totals, axis=0)
 
 
 def _facts(journal: chunks.Journal, grid: Grid) -> dict[str, Any]:
