@@ -31,6 +31,12 @@ PARTIAL = ".partial-"  # how names of files begin that are being written; then t
 LOCK = ".enamel-lock"
 
 
+def model(name: str | os.PathLike, default: str) -> Path:
+    """File of a model: that path itself, or by its name in `MODELS`, or the `default` of its kind."""
+    name = default if str(name) == "default" else name
+    return Path(name) if Path(name).suffix else MODELS / f"{name}.keras"
+
+
 @contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, on any error it is removed.

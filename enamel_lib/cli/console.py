@@ -144,7 +144,7 @@ def mapped(
     if is_dense:
         found = dense.reading.read(network, picture.rgb, pixel_size_um=picture.pixel_size_um, signal=picture.signal)
         made = dense.indenter.map_of(found, picture.rgb.shape[:2], pixel_size_um=picture.pixel_size_um)
-        how = {"model": dense.indenter.NAMES.get(model, model), "weights_sha256": base.weights_sha256(network)}
+        how = {"model": dense.indenter.path_of(model).stem, "weights_sha256": base.weights_sha256(network)}
         how |= {"engine": "openvino", "precision": "float32"}
         card = dense.card(model)
         made.facts()  # refused if there is no reading at all

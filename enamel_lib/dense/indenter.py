@@ -21,7 +21,7 @@ from enamel_lib.errors import ModelError
 from enamel_lib.inference.hardness_map import HardnessMap
 from enamel_lib.pic import PIXEL_UM
 
-NAMES = {"default": "dense-grids"}
+DEFAULT = "dense-grids"
 
 
 def with_hardness(network: keras.Model, fit: labels.Fit) -> keras.Model:
@@ -57,8 +57,7 @@ def load(name: str | os.PathLike = "default") -> keras.Model:
 
 def path_of(name: str | os.PathLike) -> Path:
     """File of a model by its name as of `load`, or that path itself; a ModelError if it is missing."""
-    name = NAMES.get(str(name), str(name))
-    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    path = paths.model(name, DEFAULT)
     if not path.is_file():
         raise ModelError(
             f"no model {path}; train one with `enamel train-dense`, or name one of those in {paths.MODELS}"

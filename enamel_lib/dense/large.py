@@ -248,7 +248,7 @@ def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any
     sides = (blocks.sides(side) for side in grid.cells)
     for name, one in zip(GRAPHS, graph.translate(network, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
         ov.serialize(one, store / "work" / name)
-    about = {"model": indenter.NAMES.get(str(model), str(model)), "weights_sha256": base.weights_sha256(network)}
+    about = {"model": indenter.path_of(model).stem, "weights_sha256": base.weights_sha256(network)}
     return about | {key: card.get(key) for key in ("interval", "likeness")}
 
 

@@ -50,7 +50,7 @@ class History:
     @property
     def errors(self) -> np.ndarray:
         """Distances of the survivors from the target, penalties added, `(G + 1, 10)` GPa."""
-        return np.abs(self.hardness - self.target) + self.penalty
+        return search.distances(self.target, self.hardness, self.penalty)
 
     @property
     def evaluations(self) -> int:

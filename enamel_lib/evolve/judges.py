@@ -27,7 +27,7 @@ from enamel_lib.simulate import law, simulator
 
 COPY = 0.1  # of 255; float32 codes of another length may round a pixel to the next level
 REACH = (0.5, 15.0)  # GPa, towards which the ends of the range are searched
-NAMES = {"dense": dense.indenter.NAMES["default"], "window": window.NAMES["default"]}  # the two that ship, by kind
+NAMES = {"dense": dense.indenter.DEFAULT, "window": window.DEFAULT}  # the two that ship, by kind
 
 
 @dataclass(frozen=True)

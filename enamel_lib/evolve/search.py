@@ -23,6 +23,11 @@ REACHED = 0.05  # GPa; a target to which a design is nearer counts as reached
 RULES = 1  # kept in files of searches; to be raised where a seed gives other codes than before
 
 
+def distances(target: float, hardness: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """What a search makes small: the distance of each hardness from the target and its penalty together, GPa."""
+    return np.abs(hardness - target) + penalty
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """What one search for a `target`, GPa, found.
@@ -39,7 +44,7 @@ class SearchResult:
     @property
     def errors(self) -> np.ndarray:
         """Distance of the best so far from the target after each evaluation, its penalty added, `(n,)` GPa."""
-        return np.minimum.accumulate(np.abs(self.hardness - self.target) + self.penalty)
+        return np.minimum.accumulate(distances(self.target, self.hardness, self.penalty))
 
 
 class Search(abc.ABC):
@@ -71,8 +76,8 @@ class Search(abc.ABC):
         return len(errors) >= self.evaluations or errors.min(initial=np.inf) < self.tolerance
 
     def errors(self, hardness: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-        """What a search makes small: distance from the target and penalty together, GPa."""
-        return np.abs(hardness - self.target) + penalty
+        """`distances` from the target."""
+        return distances(self.target, hardness, penalty)
 
     @abc.abstractmethod
     def ask(self) -> np.ndarray:

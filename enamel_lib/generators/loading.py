@@ -12,7 +12,7 @@ from enamel_lib.inference.base import make_engine
 if TYPE_CHECKING:
     from enamel_lib.stylegan2 import Generator
 
-NAMES = {"default": "generator"}
+DEFAULT = "generator"
 ENGINES = {  # an `ImageGenerator` each, made from the path of a file, or from a network if it computes those
     "keras": "enamel_lib.generators.keras:KerasGenerator",
     "openvino": "enamel_lib.generators.openvino:OpenVinoGenerator",
@@ -28,8 +28,7 @@ def load_generator(name: str | os.PathLike = "default", *, engine: str = "auto")
     `engine` is "keras", "openvino", "auto", which is OpenVINO where it can be used, or "tf1", TensorFlow 1.14
     (`tf1.client`). One that cannot be used here is an `EngineError`.
     """
-    name = NAMES.get(str(name), str(name))
-    return make_generator(Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras", engine=engine)
+    return make_generator(paths.model(name, DEFAULT), engine=engine)
 
 
 def make_generator(source: "Generator | Path", *, engine: str = "auto") -> ImageGenerator:

@@ -16,7 +16,7 @@ from enamel_lib.images import in_batches
 BLOCKS = (2, 4, 4, 2)
 FILTERS = (32, 64, 128, 256)
 POOL = 4  # side of the average pool before the dense layer
-NAMES = {"default": "indenter-audited"}
+DEFAULT = "indenter-audited"
 
 
 def build_indenter(size: int = 200, outputs: int = 1) -> keras.Model:
@@ -76,8 +76,7 @@ def load_indenter(name: str | os.PathLike = "default") -> keras.Model:
     Raises ModelError if the file is missing, is not the one its card describes, is no Keras file, or holds another
     network than that of `build_indenter`.
     """
-    name = NAMES.get(str(name), str(name))
-    path = Path(name) if Path(name).suffix else paths.MODELS / f"{name}.keras"
+    path = paths.model(name, DEFAULT)
     if not path.is_file():
         raise ModelError(f"no model {path}; train one with `enamel train`, or name one of those in {paths.MODELS}")
     return _checked(models.load(path), path)

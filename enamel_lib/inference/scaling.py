@@ -104,7 +104,7 @@ def _how_to_find_it(picture: Picture) -> str:
     pitch = _rod_pitch(picture.rgb[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1])
     rods = "measure how many pixels its rods are apart"
     if np.isfinite(pitch):
-        rods = f"its rods seem to be {pitch:.0f} px apart, which would make it about {ROD_UM / pitch:.2g} um"
+        rods = f"if its rods, not texture within them, are {pitch:.0f} px apart, it is about {ROD_UM / pitch:.2g} um"
     return f"{rods} (rods of enamel are about 5 um apart)"
 
 
