@@ -29,7 +29,7 @@ def test_the_pixel_size_is_estimated_from_the_rods(section, enlarged):
     for one in (picture(rgb), Picture(beside, beside.any(axis=2), None)):
         scaled = scaling.to_scale(one)
         assert (scaled.scale, scaled.pixel_size_um) == (1, None)
-        estimate = float(re.search(r"make it about (\S+) um", scaled.notes[-1])[1])
+        estimate = float(re.search(r"it is about (\S+) um", scaled.notes[-1])[1])
         assert estimate == pytest.approx(0.24 / enlarged, rel=0.25)
 
 
