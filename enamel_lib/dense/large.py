@@ -267,8 +267,6 @@ def save_beside(stem: Path, about: dict[str, Any], figure: Any, shown: HardnessM
     """Write the `.csv`, `.png` and `.json` beside a map; `cell_px` is the size of what is shown, px of the picture."""
     with ExitStack() as together:
         csv, png = (together.enter_context(paths.atomic(f"{stem}{suffix}")) for suffix in (".csv", ".png"))
-        table = shown.to_frame()
-        table[["row", "col"]] *= cell_px
-        table.to_csv(csv, index=False, float_format="%.4f")
+        shown.to_frame(cell_px).to_csv(csv, index=False, float_format="%.4f")
         figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
         report.write_json(f"{stem}.json", about)

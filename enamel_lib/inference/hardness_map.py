@@ -99,9 +99,13 @@ class HardnessMap:
         thinned = {"hardness": self.hardness[::step, ::step], "rows": self.rows[::step], "cols": self.cols[::step]}
         return replace(self, stride=self.stride * step, **thinned)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Give one line per window: `row`, `col` (px) and `hardness` (GPa)."""
-        rows, cols = np.meshgrid(self.rows, self.cols, indexing="ij")
+    def to_frame(self, px: float = 1) -> pd.DataFrame:
+        """Give one line per window: `row`, `col` and `hardness` (GPa).
+
+        Places are counted as in tables of indents, from the centre of the first pixel, in pixels of which the mapped
+        picture's have `px` to a side.
+        """
+        rows, cols = np.meshgrid(self.rows * px - 0.5, self.cols * px - 0.5, indexing="ij")
         return pd.DataFrame({"row": rows.ravel(), "col": cols.ravel(), "hardness": self.hardness.ravel()})
 
     @property
@@ -127,7 +131,7 @@ class HardnessMap:
         """Write the map as `FILES`, all or none: paths of a common stem, the `figure` as picture of the map.
 
         `about` says how the map was made, for the `.json`; `facts` are added, and the whole is given back. Places in
-        the `.csv` are those of the picture as given, before it was enlarged `scale` times. Memory is that of some rows.
+        the `.csv` are px of the picture as given, before it was enlarged `scale` times. Memory is that of some rows.
         """
         about = {**about, **self.facts()}
         with ExitStack() as together:
@@ -143,8 +147,7 @@ class HardnessMap:
                     file.write(near.at(rows, np.arange(self.image_shape[1])).astype("<f4").data)
             for start in range(0, len(self.rows), ROWS):
                 part = slice(start, start + ROWS)
-                table = replace(self, rows=self.rows[part], hardness=self.hardness[part]).to_frame()
-                table[["row", "col"]] /= scale
+                table = replace(self, rows=self.rows[part], hardness=self.hardness[part]).to_frame(1 / scale)
                 table.to_csv(csv, mode="a", header=not start, index=False, float_format="%.4f")
             figure.savefig(png, dpi=report.DPI, metadata={"Software": None})
             report.write_json(json, about)

@@ -233,7 +233,7 @@ def test_no_signal_no_reading(enamel, quick_predictor, picture, tmp_path):
     assert "66% of it carries no signal" in log
     facts = json.loads((half / "half-hardness.json").read_text())
     table = pd.read_csv(half / "half-hardness.csv")
-    read = table["col"] + 100 - 240 <= 200 * 0.25
+    read = table["col"] + 0.5 + 100 - 240 <= 200 * 0.25
     assert (table["hardness"].notna() == read).all()
     assert facts["windows_read"] == read.sum() < facts["windows"] == len(table)
     assert facts["mean_gpa"] == pytest.approx(table["hardness"].mean(), abs=1e-3)
@@ -349,7 +349,9 @@ def test_a_picture_of_simulate_is_read_at_its_own_scale(enamel, tmp_path):
 
 
 def test_ctrl_c_ends_quietly_while_importing(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs behind ignore it
     monkeypatch.setattr(app, "main", lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(SystemExit) as ended:
         __main__.main()
+    signal.signal(signal.SIGINT, before)
     assert ended.value.code == 130

@@ -124,7 +124,13 @@ def test_frame_has_one_line_per_window(picture):
     assert list(frame.columns) == ["row", "col", "hardness"]
     pivoted = frame.pivot(index="row", columns="col", values="hardness")
     np.testing.assert_array_equal(pivoted.to_numpy(), made.hardness)
-    np.testing.assert_array_equal(pivoted.index, made.rows)
+    np.testing.assert_array_equal(pivoted.index, made.rows - 0.5)
+
+
+def test_a_table_counts_places_as_tables_of_indents_do():
+    """From the centre of the first pixel; they once counted from the edge, half a pixel off."""
+    cells = HardnessMap(np.float32([[3, 4]]), np.array([2.0]), np.array([2.0, 6.0]), (4, 8), 4, 0)
+    assert cells.to_frame(0.5)[["row", "col"]].to_numpy().tolist() == [[0.5, 0.5], [0.5, 2.5]]
 
 
 def spaced(values, rows, cols):
