@@ -122,7 +122,7 @@ def test_map_writes_four_files_that_agree(enamel, quick_predictor, picture, tmp_
     assert np.isnan(hardness[:, [0, -1]]).all()
     assert settings["windows"] == len(table) == 3 * 5
     assert table["hardness"].to_numpy() == pytest.approx(
-        hardness[table["row"].astype(int), table["col"].astype(int)], abs=1e-4
+        hardness[(table["row"] + 0.5).astype(int), (table["col"] + 0.5).astype(int)], abs=1e-4
     )
     assert settings["windows_read"] == 15
     by_column = table.groupby("col")["hardness"].mean()
