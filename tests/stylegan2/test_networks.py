@@ -93,7 +93,7 @@ def test_the_fixtures_on_jax():
         pytest.skip("JAX is not installed")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", __file__, "-k", "Fixtures"],
+        [sys.executable, "-m", "pytest", "-q", __file__, "-k", "Fixtures and asym32"],
         env=environment,
         capture_output=True,
         text=True,
