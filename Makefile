@@ -37,7 +37,8 @@ test: lint  ## lint, unit tests, notebooks through papermill (quick) and nbval, 
 	@$(PYTEST) $(HALVES) --durations=15 --dist load tests/quick_notebooks.py tests/clone_notebooks.py
 	@rm -rf build/nbval
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) $(HALVES) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 \
-	--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	--nbval-sanitize-with tests/nbval_sanitize.cfg \
+	notebooks/0[2-9]* notebooks/1[014]* notebooks/0[01]* notebooks/1[!014]*  # in this order: none of minutes comes last
 	@ENAMEL_OUTPUT_ROOT=build/nbval $(PYTEST) tests/test_facts.py
 
 quick: setup  ## run every notebook small (quick profile, into build/)

@@ -76,7 +76,11 @@ class HardnessMap:
 
     def full(self) -> np.ndarray:
         """Give the map pixel by pixel: `(H, W)` float32, GPa; NaN on the border, where no window has its centre."""
-        return self.at(*(np.arange(side) for side in self.image_shape))
+        return self.at(*(self._pixels(0, side) for side in self.image_shape))
+
+    def _pixels(self, start: int, stop: int) -> np.ndarray:
+        """Where pixels are read: in their centres; a window's, between two pixels, is that of the second (`rows`)."""
+        return np.arange(start, stop) + (0 if self.window else 0.5)
 
     def averaging(self, field: np.ndarray) -> Self:
         """Average a field `(H, W)` over each window: what the map of a true hardness should read."""
@@ -140,11 +144,11 @@ class HardnessMap:
                 kind = {"descr": "<f4", "fortran_order": False, "shape": self.image_shape}
                 np.lib.format.write_array_header_1_0(file, kind)
                 for start in range(0, self.image_shape[0], ROWS):
-                    rows = np.arange(start, min(start + ROWS, self.image_shape[0]))
+                    rows = self._pixels(start, min(start + ROWS, self.image_shape[0]))
                     first, last = np.searchsorted(self.rows, (rows[0], rows[-1]))
                     around = slice(max(min(first, len(self.rows) - 1) - 1, 0), last + 2)
                     near = replace(self, rows=self.rows[around], hardness=self.hardness[around])
-                    file.write(near.at(rows, np.arange(self.image_shape[1])).astype("<f4").data)
+                    file.write(near.at(rows, self._pixels(0, self.image_shape[1])).astype("<f4").data)
             for start in range(0, len(self.rows), ROWS):
                 part = slice(start, start + ROWS)
                 table = replace(self, rows=self.rows[part], hardness=self.hardness[part]).to_frame(1 / scale)

@@ -127,6 +127,13 @@ def test_frame_has_one_line_per_window(picture):
     np.testing.assert_array_equal(pivoted.index, made.rows - 0.5)
 
 
+def test_a_map_of_cells_as_large_as_pixels_is_its_own_full_map():
+    """It once read between the pixels' centres: the mean of two, and nothing in the first row and column."""
+    hardness = np.random.default_rng(0).uniform(3, 6, (5, 7)).astype(np.float32)
+    cells = HardnessMap(hardness, np.arange(5) + 0.5, np.arange(7) + 0.5, (5, 7), 1, 0)
+    np.testing.assert_array_equal(cells.full(), hardness)
+
+
 def test_a_table_counts_places_as_tables_of_indents_do():
     """From the centre of the first pixel; they once counted from the edge, half a pixel off."""
     cells = HardnessMap(np.float32([[3, 4]]), np.array([2.0]), np.array([2.0, 6.0]), (4, 8), 4, 0)
