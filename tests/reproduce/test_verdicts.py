@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from enamel_lib import paths
 from enamel_lib.errors import DataError, InputError
 from enamel_lib.reproduce import verdicts
 
@@ -29,6 +30,13 @@ def test_all_verdicts_stand_on_the_committed_facts():
     assert len(table) == 12
     assert set(table["verdict"]) <= set(verdicts.VERDICTS)
     assert table.notna().all(axis=None)
+
+
+def test_the_committed_notebook_shows_the_committed_facts():
+    """It once showed those of a run before."""
+    notebook = (paths.NOTEBOOKS / "12-verdicts.ipynb").read_text()
+    for facts in verdicts.verdicts("no such folder")["facts"]:
+        assert json.dumps(f"<td>{facts}</td>", ensure_ascii=False).strip('"') in notebook
 
 
 def test_a_fact_that_leaves_its_bound_opens_the_verdict(claims):
