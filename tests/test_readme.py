@@ -14,7 +14,7 @@ from enamel_lib.reproduce import published
 README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
 PAPER = re.compile(r"([\d.,]+\d)<!-- paper: (\w+) (\w+) -->")  # 0.94<!-- paper: indenter r2 -->
 MINUTES = re.compile(r"\[(\d\d-[\w-]+)\]\(notebooks/.+?\) \| ?([\d.]*) \|")
-FACT = re.compile(r"(-?[\d.,]+\d)(?: ?%| GPa)?<!-- (\d\d): (.+?) -->")  # 0.94<!-- 02: r2 (audited) -->
+FACT = re.compile(r"(-?[\d.,]*\d)(?: ?%| GPa)?<!-- (\d\d): (.+?) -->")  # 0.94<!-- 02: r2 (audited) -->
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r'(?:\]\(|<img src=")(?!http)(.+?)[)"]', README))))

@@ -41,9 +41,7 @@ def simulate(
     world: Annotated[
         str, typer.Option(help="What ties hardness to the picture: visible, confounded or null.")
     ] = "confounded",
-    texture: Annotated[
-        str, typer.Option(help="prior, real-map, a file from fit-texture, or first: the first simulator's.")
-    ] = "prior",
+    texture: Annotated[str, typer.Option(help="prior, real-map, or a file from fit-texture.")] = "prior",
     seed: console.Seed = 0,
     force: console.Force = False,
 ) -> None:

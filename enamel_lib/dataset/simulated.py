@@ -20,7 +20,7 @@ from enamel_lib import __version__, paths, pic, structured
 from enamel_lib.errors import DataError
 from enamel_lib.images import TILE
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.simulate import classic, law, simulator
+from enamel_lib.simulate import law, simulator
 
 ACCURATE_CSV, ACCURATE_IMAGES = "20210602_mapping_key_filt_MIN.csv", "Sliced/images"
 ESTIMATED_CSV, ESTIMATED_IMAGES = "testdatakey_0425.csv", "testdata_0425/images"
@@ -101,7 +101,7 @@ class _Maps:
         """Number of the map in its source, section and a generator of its own, for every depth."""
         rngs = [np.random.default_rng([self._seed, self._done + number]) for number in range(len(depths))]
         seeds = [int(rng.integers(2**31)) for rng in rngs]
-        settings = {"pixel_size_um": PIXEL_UM, "world": self.world, "texture": classic.NAME}
+        settings = {"pixel_size_um": PIXEL_UM, "world": self.world}
         sections = simulator.sections(shape, seeds, depths=depths, **settings)
         for number, (section, rng) in enumerate(zip(sections, rngs, strict=True)):
             yield number, section, rng

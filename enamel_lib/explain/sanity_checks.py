@@ -16,7 +16,7 @@ from enamel_lib import images, metrics, models, pic
 from enamel_lib.errors import InputError
 from enamel_lib.explain import filters
 from enamel_lib.explain.methods.registry import attribution, saliency, strongest
-from enamel_lib.simulate import classic, sensitivity, simulator
+from enamel_lib.simulate import sensitivity, simulator
 
 FRACTIONS = tuple(np.linspace(0.1, 0.9, 5).round(2).tolist())  # of the cells deleted or inserted
 CELL = 10  # px: what is deleted at once; single pixels would add a texture that no tile has
@@ -220,7 +220,7 @@ def tiles_of_known_truth(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.n
     side, middle = images.TILE + 2 * MARGIN, np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     in_tile = np.zeros((side, side))
     in_tile[middle] = 1 / images.TILE**2
-    sections = list(simulator.sections((side, side), range(3000, 3000 + count), depths=depths, texture=classic.NAME))
+    sections = list(simulator.sections((side, side), range(3000, 3000 + count), depths=depths))
     gradients = [sensitivity.hardness_gradient(section, in_tile)[middle] for section in sections]
     return np.stack([section.rgb[middle] for section in sections]), np.linalg.norm(gradients, axis=-1)
 

@@ -108,5 +108,4 @@ def _picture_measures(cell: np.ndarray) -> np.ndarray:
 
 
 def _rod_measures(texture: Texture) -> list[float]:
-    bend = np.degrees(texture.bend)
-    return [texture.pitch, bend, bend / texture.pitch, 2 * texture.interrod * texture.pitch]
+    return [texture.pitch, texture.bend, texture.bend / texture.pitch, 2 * texture.interrod * texture.pitch]

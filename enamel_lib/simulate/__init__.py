@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=[
         "fields",
         "fitting",
-        "classic",
         "law",
         "likeness",
         "mosaics",

@@ -20,7 +20,7 @@ from scipy import ndimage
 from enamel_lib import pic
 from enamel_lib.errors import check_choice
 from enamel_lib.pic import PIXEL_UM
-from enamel_lib.simulate import classic, law
+from enamel_lib.simulate import law
 from enamel_lib.simulate import texture as textures
 from enamel_lib.simulate.fields import Drawn
 from enamel_lib.simulate.rods import Place, Rods, rod_frame
@@ -31,7 +31,7 @@ WORLDS = {
     "confounded": "as in nature: depth sets both hardness and, loosely, rod size, decussation and texture",
     "null": "hardness belongs to another section: nothing in the picture tells it",
 }
-VERSION = 1  # of the first simulator, which makes the datasets on disk: higher whenever its sections change
+VERSION = 2  # higher whenever sections change: datasets on disk of another version are made anew
 ENAMEL_THICKNESS_UM = 1500.0  # depth runs from 0 to 1 over this length
 WALL = 0.008  # pitches: over which the c-axis jumps from a head to the interrod beside it
 CRYSTAL_UM = (0.16, 0.04)  # along the rods and across: crystals are 26 x 63 nm thick and long (DOMAIN.md A)
@@ -71,7 +71,7 @@ class Section:
     region: np.ndarray
     misorientation: np.ndarray
     pixel_size_um: float
-    texture: Texture | classic.Texture
+    texture: Texture
 
 
 def section(
@@ -99,8 +99,7 @@ def section(
         Mean depth of the map in [0, 1]; drawn from the seed when None.
     texture
         `prior` for a kind of enamel drawn for the depth; a `Texture`, or the name of a preset (`real-map`) or of a
-        file from `enamel fit-texture`, of which only the phase of the bands is drawn. `first` is a section of the
-        first simulator (`classic`), which the networks of the paper were trained on.
+        file from `enamel fit-texture`, of which only the phase of the bands is drawn.
 
     Raises
     ------
@@ -124,15 +123,10 @@ def section(
     x = (np.arange(rows, dtype=np.float32) * pixel)[:, None]
     y = (np.arange(cols, dtype=np.float32) * pixel)[None, :]
     depth_map = np.clip(depth + (x + y - x[-1] / 2 - y[0, -1] / 2) * 0.7 / ENAMEL_THICKNESS_UM, 0, 1)
-    if texture == classic.NAME:
-        drawn = classic.draw_texture(rng, depth)
-        director, region = classic.crystals(x, y, pixel, drawn, rng)
-        rgb = classic.render(director, pixel, rng)
-    else:
-        drawn = textures.resolve(texture, depth, rng)
-        fields = Drawn((rows, cols), pixel, rng)
-        director, region = crystals(x, y, drawn, fields, lambda *places: Rods(*places, drawn, rng))
-        rgb = render(director, pixel, fields)
+    drawn = textures.resolve(texture, depth, rng)
+    fields = Drawn((rows, cols), pixel, rng)
+    director, region = crystals(x, y, drawn, fields, lambda *places: Rods(*places, drawn, rng))
+    rgb = render(director, pixel, fields)
     misorientation = local_misorientation(director, pixel)
     cos_psi = pic.to_sample_frame(director)[..., 2]
     felt_depth = 0.5 if world == "visible" else depth_map
@@ -146,8 +140,7 @@ def section(
             _block_mean(field, shrink) for field in (hardness, depth_map, misorientation)
         )
         region = region[shrink // 2 :: shrink, shrink // 2 :: shrink]
-    if texture != classic.NAME:
-        rgb = exposed(rgb, drawn.exposure)
+    rgb = exposed(rgb, drawn.exposure)
     if world == "null":
         hardness = section(shape, pixel_size_um=pixel_size_um, seed=seed + 2**31, texture=texture).hardness
     return Section(rgb, director, hardness, depth_map.astype(np.float32), region, misorientation, pixel_size_um, drawn)

@@ -19,7 +19,7 @@ from enamel_lib.simulate import simulator
 ACCURATE, ESTIMATED, NOISY = sim.ACCURATE_CSV, sim.ESTIMATED_CSV, sim.NOISY_CSV
 
 
-def fake_section(shape, *, pixel_size_um, seed, world, depth, texture="first"):
+def fake_section(shape, *, pixel_size_um, seed, world, depth):
     """Stand-in for `simulate.section`: random fields whose hardness is a ramp of 3 to 6 GPa down the map."""
     rng = np.random.default_rng(seed)
     director = rng.standard_normal((*shape, 3)).astype(np.float32)
