@@ -108,7 +108,7 @@ def hard_and_compliant(
         archive.add(new, hardness - penalty, modulus[:, None])
         codes, worth = np.concatenate([codes, new]), np.concatenate([worth, hardness - penalty])
         found = np.concatenate([found, np.stack([hardness, modulus], axis=1)])
-    order = np.argsort(found[:, 1])
+    order = np.lexsort((-worth, found[:, 1]))  # of one modulus, the hardest first
     hardest = np.maximum.accumulate(worth[order])
     best = order[np.diff(hardest, prepend=-np.inf) > 0]
     made = Front(codes[best].astype(np.float32), *found[best].T, found.astype(np.float32))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,11 @@ class MeasuredMaps:
         """Median of the `microstructure.likeness` of the maps to one, `(H, W, 3)` uint8, measure by measure."""
         wanted = microstructure.measures(reference)
         return pd.DataFrame(microstructure.distances(one, wanted) for one in self.measures).median().to_dict()
+
+    def median_spread(self) -> dict[str, float]:
+        """Median of the `microstructure.distances` of any two of the maps: what their draw alone makes."""
+        pairs = combinations(self.measures, 2)
+        return pd.DataFrame(microstructure.distances(one, other) for one, other in pairs).median().to_dict()
 
 
 def measured_maps(

@@ -35,11 +35,13 @@ def test_a_picture_is_as_compliant_as_its_crystals_are_in_the_mean():
 
 
 def world():
-    """A generator of flat pictures that stand as the first number of their code says; whose hardness is the second."""
+    """A generator of flat pictures that stand as the first number of their code says, in steps, so that many share a
+    modulus; whose hardness is the second.
+    """
     seen = {}
 
     def generate(codes):
-        cos2 = np.clip(codes[:, 0] / 4 + 0.5, 0, 1)
+        cos2 = np.clip(codes[:, 0] / 4 + 0.5, 0, 1).round(1)
         pictures = np.stack([standing(each) for each in cos2])
         seen["hardness"] = 4 + np.tanh(codes[:, 1])
         return pictures

@@ -21,6 +21,8 @@ def test_what_was_measured_is_read_back_and_not_that_of_other_maps(tmp_path):
             assert all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)
     assert read.statistics[1].to_numpy() == pytest.approx(made.statistics[1].to_numpy(), rel=1e-6)
     assert read.median_likeness(section.rgb) == pytest.approx(made.median_likeness(section.rgb), nan_ok=True)
+    apart = microstructure.distances(*made.measures)
+    assert read.median_spread() == pytest.approx(apart, nan_ok=True)
     with pytest.raises(ModelError, match="another seeds"):
         likeness.measured_maps("prior", [3, 5], **SMALL, record=record)
     with pytest.raises(ModelError, match="another kind"):
