@@ -59,11 +59,6 @@ def smooth(shape, pixel: float, lengths: tuple[float, float], count: int, rng, *
     if coarse > 1:
         field = smooth([-(-side // coarse) + 2 for side in shape], pixel * coarse, lengths, count, rng, angle=angle)
         return _interpolated(_interpolated(field, shape[0], coarse, 1), shape[1], coarse, 2)
-    return point_by_point(shape, pixel, lengths, angle, count, rng)
-
-
-def point_by_point(shape, pixel: float, lengths: tuple[float, float], angle: float, count: int, rng) -> np.ndarray:
-    """Draw the fields of `smooth` at every pixel, however long they are."""
     size = [fft.next_fast_len(side, real=True) for side in shape]
     amplitude = _amplitude(size, pixel, lengths, angle)
     white = rng.standard_normal((count, *size), dtype=np.float32)
