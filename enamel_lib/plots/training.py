@@ -36,10 +36,12 @@ def leakage(scores: pd.DataFrame) -> Figure:
         style = {"color": COLOURS[number], "marker": MARKS[number], "ms": 6, "capsize": 3}
         ax.errorbar(x, rows["r2"], ends, label=f"{name} split", **style)
         for at, value in zip(x, rows["r2"], strict=True):
-            ax.annotate(f"{value:.2f}", (at, value), (32 * number - 16, -8), textcoords="offset points", **LABEL)
+            ax.annotate(
+                f"{value:.2f}", (at, value), (32 * number - 16, -3 - 8 * number), textcoords="offset points", **LABEL
+            )
     ax.set(xlim=(-0.4, len(places) - 0.6), ylim=(0, 1), ylabel="R²")  # an interval of few maps leaves the frame
     ax.set_xticks(range(len(places)), places)
-    ax.legend(title="network trained on the", loc="lower right")
+    figure.legend(title="network trained on the", loc="outside upper center", ncols=2)
     return figure
 
 
