@@ -17,6 +17,7 @@ Judge = Annotated[
 Penalty = Annotated[
     float, typer.Option(min=0, help="GPa off the target for each step by which a dense judge finds it unlike enamel.")
 ]
+SHEET = ("designs.png", "designs.csv")  # of several designs
 CONTEST_TARGETS = [3.0, 3.5, 4.0, 4.5, 5.0]  # GPa, of the paper's seven those well within the generator's reach
 
 
@@ -57,6 +58,8 @@ def evolve(
     for folder in folders.values():
         results = [folder / name for name in designs.RESULTS]
         console.claim(*results, checkpoints=[folder / designs.CHECKPOINT], resume=resume, force=force)
+    if seeds > 1:
+        console.claim(*(out / name for name in SHEET), force=force or resume, beside=True)
     judged_by, found = judges.load(judge, penalty=penalty), {}
     drawing = loading.load_generator(generator, engine=engine)
     for each, folder in folders.items():
@@ -98,10 +101,10 @@ def _write_sheet(out: Path, folders: dict[int, Path], found: dict[int, dict]) ->
     titles = [
         f"seed {seed}: {row.hardness_gpa:.2f},\nlaw {row.law_hardness_gpa:.2f} GPa" for seed, row in table.iterrows()
     ]
-    with paths.atomic(out / "designs.png") as sheet, paths.atomic(out / "designs.csv") as rows:
+    with paths.atomic(out / SHEET[0]) as sheet, paths.atomic(out / SHEET[1]) as rows:
         plots.gallery(pictures, titles, columns=5).savefig(sheet, format="png", dpi=200)
         table.to_csv(rows, index_label="seed")
-    typer.echo(f"{len(table)} designs on {out / 'designs.png'}")
+    typer.echo(f"{len(table)} designs on {out / SHEET[0]}")
 
 
 @commands.command()
@@ -114,7 +117,7 @@ def contest(
     method: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
     judge: Judge = "window",
     penalty: Penalty = 0.0,
-    workers: console.Workers = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     scheduler: console.Scheduler = None,
 ) -> None:
     """Search by several methods with equally many evaluations; may be killed, and goes on when called again.

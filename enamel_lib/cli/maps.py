@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-Computing = Annotated[Engine, typer.Option("--engine", help="What computes the network.")]
+Computing = Annotated[Engine, typer.Option("--engine", help="What computes a window network.")]
 Scale = Annotated[
     str, typer.Option(help="Enlarge the picture so many times; auto: by its pixel size, to the scale that was learned.")
 ]
@@ -90,7 +90,7 @@ def map_(
     scale: Scale = "auto",
     stride: Annotated[int, typer.Option(min=1, help="Pixels between the windows of a window network.")] = 1,
     model: console.Indenter = "default",
-    engine: Annotated[Engine, typer.Option(help="What computes a window network.")] = Engine.auto,
+    engine: Computing = Engine.auto,
     pixel_size: PixelSize = None,
     mask: Mask = None,
     force: console.Force = False,

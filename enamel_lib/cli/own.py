@@ -134,7 +134,7 @@ def _read(image: Path, indents: Path, pixel_size: float | None) -> "tuple[Pictur
     from enamel_lib.dataset import own
 
     picture = pictures.read_picture(image)
-    size = pixel_size or picture.pixel_size_um
+    size = picture.pixel_size_um if pixel_size is None else pictures.check_pixel_size(pixel_size)
     if size is None:
         raise InputError(f"{image}: indents are only found where the size of its pixels is known; give --pixel-size")
     measured = next(iter(own.read_indents(indents, size, named=image.stem).values()), None)
@@ -152,7 +152,7 @@ def fit_axes(
         typer.Argument(metavar="[FOLDER]", help="With maps.csv, indents.csv and maps/; the titanium of 13, if none."),
     ] = None,
     name: Annotated[str, typer.Option(help="Of the material.")] = "titanium",
-    out: Folder = Path("build/axes"),
+    out: Annotated[Path | None, typer.Option(help="build/axes if none.")] = None,
     force: console.Force = False,
 ) -> None:
     """Learn hardness from the c-axes of another material, and judge it on grains, blocks and batches left out.
@@ -165,6 +165,7 @@ def fit_axes(
 
     if not name or Path(name).name != name:
         raise InputError(f"{name!r} is no name of a file; give --name of the material, such as titanium")
+    out = paths.BUILD / "axes" if out is None else out
     console.claim(out / f"{name}.json", *(out / f"{name}-{table}.csv" for table in study.TABLES), force=force)
     about = {}
     if root is None:

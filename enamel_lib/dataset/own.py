@@ -142,6 +142,8 @@ def read_indents(path: Path, pixel_size_um: float | None, *, named: str | None =
     said, again = read.said, pd.concat([names, table[["row", "col"]]], axis=1).duplicated().sum()
     if again:
         said = f"{said or path.name}{'; ' if said else ': '}{again} rows repeat a place already named"
+    if named is not None:
+        return {named: Indents(table, path, said)} if len(table) else {}
     return {name: Indents(part, path, said) for name, part in table.groupby(names, sort=False)}
 
 
@@ -198,7 +200,8 @@ def cut_tiles(root: Path, out: Path | None = None) -> Path:
         return out
     with paths.atomic_folder(out) as folder:
         rows = []
-        known = _indents_of(maps, indents_csv, said)
+        known = indents_by_map(maps, indents_csv)
+        said += [one.said for one in known.values() if one.said][:1]  # of one table
         for one in maps.itertuples():
             rows += _tiles_of(one, known.get(one.map), folder, said)
         if not rows:
@@ -209,7 +212,11 @@ def cut_tiles(root: Path, out: Path | None = None) -> Path:
     return out
 
 
-def _indents_of(maps: pd.DataFrame, path: Path | None, said: list[str]) -> dict[str, Indents]:
+def indents_by_map(maps: pd.DataFrame, path: Path | None) -> dict[str, Indents]:
+    """Indents of each map of `read_maps` that has some, by its name, read from one table, if there is one.
+
+    Raises DataError if a line names no map where there are several, or one that is not there.
+    """
     if path is None:
         return {}
     known, pixel = {}, dict(zip(maps["map"], maps["pixel_size_um"], strict=True))
@@ -220,9 +227,7 @@ def _indents_of(maps: pd.DataFrame, path: Path | None, said: list[str]) -> dict[
     if strange:
         raise DataError(f"{path}: map {strange[0]!r} is not in {MAPS_CSV}; there are {', '.join(pixel)}")
     for name in pixel:
-        for part in read_indents(path, pixel[name], named=name).values():
-            known[name] = part
-    said += [next(iter(known.values())).said] if known and next(iter(known.values())).said else []
+        known |= read_indents(path, pixel[name], named=name)
     return known
 
 

@@ -189,19 +189,19 @@ def read(root: str | Path, *, support_um: float | None = None) -> Indented:
     """
     root = Path(root)
     maps, _ = own.read_maps(root)
-    file = tables.find(root, own.INDENTS_CSV) or root / own.INDENTS_CSV
+    known = own.indents_by_map(maps, tables.find(root, own.INDENTS_CSV))
     found, rows = [], []
-    for one in maps.itertuples():
-        for indents in own.read_indents(file, one.pixel_size_um, named=one.map).values():
-            picture = read_picture(one.file)
-            axes = pic.director(picture.rgb)[..., [1, 0, 2]]
-            places = indents.places(axes.shape) * one.pixel_size_um
-            about = {"map": len(found), "down_um": places[:, 0], "across_um": places[:, 1]}
-            batch = indents.table.get("batch", "")
-            rows.append(indents.table[["hardness"]].assign(batch=batch, **about))
-            found.append(AxisMap(one.map, axes, one.pixel_size_um))
+    for one in maps[maps["map"].isin(known)].itertuples():
+        indents = known[one.map]
+        axes = pic.director(read_picture(one.file).rgb)[..., [1, 0, 2]]
+        places = indents.places(axes.shape) * one.pixel_size_um
+        about = {"map": len(found), "down_um": places[:, 0], "across_um": places[:, 1]}
+        rows.append(indents.table[["hardness"]].assign(batch=indents.table.get("batch", ""), **about))
+        found.append(AxisMap(one.map, axes, one.pixel_size_um))
     if not found:
-        raise DataError(f"{file}: no map has indents; give some of each map that hardness is to be learned from")
+        raise DataError(
+            f"{root / own.INDENTS_CSV}: no map has indents; give some of each map that hardness is to be learned from"
+        )
     sizes = {one.pixel_size_um for one in found}
     if len(sizes) > 1:
         raise DataError(f"{root / own.MAPS_CSV}: pixels of {sorted(sizes)} um; bring the maps to one pixel size")

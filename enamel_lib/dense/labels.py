@@ -105,6 +105,8 @@ class Labels:
 
         How far such a label knows its place within the map is fitted: one from a map of a whole tooth hardly does.
         """
+        if not len(areas):
+            return
         seen = self.sight.seen(structure)
         means, covariances = zip(*(_moments(seen[area]) for area in areas), strict=True)
         self.areas.append((np.array(means), np.array(covariances), np.asarray(hardness, float)))

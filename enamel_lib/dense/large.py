@@ -6,9 +6,11 @@ Three stages, each of which any process may do a part of: the network reads bloc
 lies around them, shards of pyramids are shrunk. No two parts write into the same shard.
 """
 
+import json
 import math
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -56,6 +58,7 @@ class Job:
     source: Source
     grid: Grid
     store: Path
+    weights: str = ""  # SHA-256: workers of a cluster may outlive a run, and must not read by another's network
     half_width: float | None = None  # of the model's interval, of log H
 
     def images(self) -> dict[str, Image]:
@@ -118,13 +121,18 @@ def map_large(
     """
     grid = Grid.over(source.shape, pixel_size_um)
     store = Path(f"{stem}.zarr").resolve()
-    root = ome_zarr.attributes(store)
-    if resume and "facts" in root.get("enamel", {}):
-        return root["enamel"]["facts"]
     about = {"picture": repr(source), "cells": grid.cells, "pixel_size_um": pixel_size_um, "block": blocks.BLOCK_CELLS}
     about |= _prepare_elsewhere(model, store, grid, resume)
+    of = json.loads(json.dumps(about))
+    done = ome_zarr.attributes(store).get("enamel", {}) if resume else {}
+    if done:
+        if done.get("of") != of:
+            raise InputError(f"{store} is of another run: picture, model or sizes differ; start anew with --force")
+        shutil.rmtree(store / "work")
+        return done["facts"]
     known = likeness.of_card(about, str(model))
-    job = Job(source, grid, store, about["interval"] and about["interval"]["relative_half_width"])
+    half = about["interval"] and about["interval"]["relative_half_width"]
+    job = Job(source, grid, store, about["weights_sha256"], half)
     images, journal = job.images(), chunks.Journal(store / "work" / "journal", about, resume=resume)
     if not journal.results:
         for image in (*images.values(), *job.work().values()):
@@ -146,7 +154,7 @@ def map_large(
             stage(f"level {level}", partial(shrink, level=level), len(list(images["hardness"].shards(level))))
     of_model = {name: about[name] for name in ("model", "weights_sha256", "interval")}
     facts = _facts(journal, grid) | of_model | {"pixel_size_um": pixel_size_um} | unlike
-    ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts})
+    ome_zarr.attributes(store, enamel={"unit": "GPa", "facts": facts, "of": of})
     shutil.rmtree(store / "work")
     return facts
 
@@ -175,7 +183,7 @@ def read(job: Job, number: int) -> tuple[list[str], int, list[float]]:
     Give the damaged chunks of the picture, so far, and what `likeness.summed` gives.
     """
     block = job.block(number)
-    found = _reader(job.store, threading.get_ident())(job.grid, job.source.read, block)
+    found = _reader(job.store, job.weights, job.grid.cells, threading.get_ident())(job.grid, job.source.read, block)
     for name, image in job.work().items():
         image.level()[block.place] = found[name].reshape(found[name].shape[:2])
     job.images()["picture"].level()[(slice(None), *block.place)] = np.moveaxis(_cells(job, block), -1, 0)
@@ -221,8 +229,8 @@ def _cells(job: Job, block: Block) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _reader(store: Path, thread: int) -> blocks.Reader:
-    """What reads blocks, one for each thread, for it keeps what it works on."""
+def _reader(store: Path, weights: str, cells: tuple[int, int], thread: int) -> blocks.Reader:
+    """What reads blocks of a map, one for each thread, for it keeps what it works on."""
     import openvino as ov
 
     graphs = [ov.Core().read_model(store / "work" / name) for name in GRAPHS]
@@ -231,15 +239,18 @@ def _reader(store: Path, thread: int) -> blocks.Reader:
 
 def _prepare_elsewhere(model: str | os.PathLike, store: Path, grid: Grid, resume: bool) -> dict[str, Any]:
     """Translate the network in a process of its own, whose memory is given back; give what `_prepare` does."""
-    if not resume:
-        shutil.rmtree(store, ignore_errors=True)
-    (store / "work").mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(1, get_context("spawn"), chunks.end_with_parent) as once:
-        return once.submit(_prepare, model, store, grid).result()
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.parent, prefix=paths.PARTIAL) as folder:
+        with ProcessPoolExecutor(1, get_context("spawn"), chunks.end_with_parent) as once:
+            about = once.submit(_prepare, model, Path(folder), grid).result()
+        if not resume:  # only now, as there may be no such model
+            shutil.rmtree(store, ignore_errors=True)
+        shutil.copytree(folder, store / "work", dirs_exist_ok=True)
+    return about
 
 
-def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any]:
-    """Write the graphs that read blocks; give the SHA-256 of the weights, and what the card tells, if it does."""
+def _prepare(model: str | os.PathLike, folder: Path, grid: Grid) -> dict[str, Any]:
+    """Write graphs that read blocks into a folder; give the SHA-256 of the weights, and what the card tells, if any."""
     import openvino as ov
 
     from enamel_lib.dense import graph, indenter
@@ -247,7 +258,7 @@ def _prepare(model: str | os.PathLike, store: Path, grid: Grid) -> dict[str, Any
     network, card = indenter.load(model), indenter.card(model)
     sides = (blocks.sides(side) for side in grid.cells)
     for name, one in zip(GRAPHS, graph.translate(network, *zip(*sides, strict=True), blocks.STEP_PX), strict=True):
-        ov.serialize(one, store / "work" / name)
+        ov.serialize(one, folder / name)
     about = {"model": indenter.path_of(model).stem, "weights_sha256": base.weights_sha256(network)}
     return about | {key: card.get(key) for key in ("interval", "likeness")}
 

@@ -50,7 +50,7 @@ def worth_of_labels(known: axes.Indented, model: axes.AxisIndenter) -> pd.DataFr
                 "and both": (tiles, whole),
             }
             order = rng.permutation(np.flatnonzero(kept))
-            for count in COUNTS:
+            for count in [each for each in COUNTS if each <= len(order)]:
                 some = axes.labelled(known, np.isin(np.arange(len(kept)), order[:count]), model.moves)
                 for kind, coarse in more.items():
                     fitted = labels.fit(labels.Labels.joined([some, *coarse]), axes.PRIOR_SD)
@@ -78,7 +78,8 @@ def _coarse(known: axes.Indented, moves: np.ndarray, kept: np.ndarray, left: np.
             said.append(hardness[inside].mean())
     tiles, whole = labels.Labels(sight=known.sight), labels.Labels(sight=known.sight)
     tiles.add_areas(felt, areas, np.array(said))
-    whole.add_map(felt, hardness[kept].mean(), hardness[kept].std(ddof=1), int(kept.sum()), where=there)
+    if kept.sum() > 1:
+        whole.add_map(felt, hardness[kept].mean(), hardness[kept].std(ddof=1), int(kept.sum()), where=there)
     return tiles, whole
 
 

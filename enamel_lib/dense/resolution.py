@@ -58,15 +58,16 @@ def edge_spread(model: keras.Model, *, count: int = COUNT) -> pd.DataFrame:
 def measures(spread: pd.DataFrame) -> pd.DataFrame:
     """Measures of edge-spread functions, a row for each boundary.
 
-    `rise` from 10 to 90 % of the step, um; `overshoot`, beyond either end, as a share of the step; `mtf50`, the
-    frequency at which the modulation-transfer function has fallen to a half, cycles per um.
+    `rise` from 10 to 90 % of the step, um, NaN if it does not begin below and end above; `overshoot`, beyond either
+    end, as a share of the step; `mtf50`, the frequency at which the modulation-transfer function has fallen to a half,
+    cycles per um.
     """
     found = []
     for (kind, values), rows in spread.groupby(["kind", "values"], sort=False):
         distance, share = rows["distance"].to_numpy(), rows["share"].to_numpy()
         after = [int(np.argmax(share > level)) for level in RISE]
         met = [
-            np.interp(level, share[at - 1 : at + 1], distance[at - 1 : at + 1])
+            np.interp(level, share[at - 1 : at + 1], distance[at - 1 : at + 1]) if at else np.nan
             for level, at in zip(RISE, after, strict=True)
         ]
         frequency, transfer = modulation_transfer(share)

@@ -26,7 +26,7 @@ class LabelledMap:
     """A PIC map, and what is known of its hardness: indents, labels of areas, or mean and sd of so many indents.
 
     `rgb` is `(H, W, 3)` uint8; `places_um` `(n, 2)` down and across from its upper left corner and `hardness` `(n,)`
-    GPa; `areas` `(n, 4)` in um: top, bottom, left, right, with `area_hardness` `(n,)`; `moments` mean, sd and count.
+    GPa; `areas_um` `(n, 4)`: top, bottom, left, right, with `area_hardness` `(n,)`; `moments` mean, sd and count.
     """
 
     rgb: np.ndarray

@@ -197,9 +197,8 @@ def compare_shipped(
 def shipped_networks(judge: str = "window", *, penalty: float = 0.0) -> dict[str, Any]:
     """SHA-256 of the shipped generator and a judge, and its penalty, by which searches tell whether they are theirs."""
     files = {"generator": loading.DEFAULT, "indenter": judges.NAMES.get(judge, judge)}
-    return {what: models.read_card(paths.MODELS / f"{name}.keras")["sha256"] for what, name in files.items()} | {
-        "penalty": penalty
-    }
+    found = {what: models.sha256(paths.model(name, judges.NAMES["dense"])) for what, name in files.items()}
+    return found | {"penalty": penalty}
 
 
 def load(path: Path) -> tuple[dict[str, list[SearchResult]], dict[str, Any]]:

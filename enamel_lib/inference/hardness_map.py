@@ -125,7 +125,8 @@ class HardnessMap:
         lines = (line[np.isfinite(line)].astype(np.float64) for line in self.hardness)  # to save memory
         read, total, squares = np.sum([(line.size, line.sum(), line @ line) for line in lines], axis=0)
         if not read:
-            raise InputError(f"no window has signal in {images.MIN_SIGNAL:.0%} of its pixels, so there is no reading")
+            wanted = f"{images.MIN_SIGNAL:.0%} of its pixels" if self.window else "half of what an indent feels"
+            raise InputError(f"no {self.kind[:-1]} has signal in {wanted}, so there is no reading")
         mean = total / read
         sd = math.sqrt(max(squares / read - mean**2, 0))
         counts = {self.kind: self.hardness.size, f"{self.kind}_read": int(read)}

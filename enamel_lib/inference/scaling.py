@@ -77,7 +77,7 @@ def to_scale(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
 def as_it_is(picture: Picture, *, scale: float | None = None, pixel_size_um: float | None = None) -> Scaled:
     """Find out the size of a picture's pixels, for a network that reads pictures of any: nothing is resampled.
 
-    As `to_scale` it prefers what is stated; where nothing is, `scale` enlarges the picture to what was learned.
+    As `to_scale` it prefers what is stated; where nothing is, `scale` would enlarge the picture to what was learned.
     """
     size, notes = _size_and_notes(picture, pixel_size_um)
     assumed = size is None
@@ -86,6 +86,8 @@ def as_it_is(picture: Picture, *, scale: float | None = None, pixel_size_um: flo
         notes.append(
             f"no pixel size is stated, so {size:.3g} um is assumed; {_how_to_find_it(picture)}; give --pixel-size"
         )
+    elif scale is not None:
+        notes.append(f"--scale {scale:g} is left out, as pixels of {size:.3g} um are read as they are")
     return Scaled(picture.rgb, picture.signal, 1.0, size, tuple(notes), assumed)
 
 

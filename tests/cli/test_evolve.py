@@ -64,6 +64,9 @@ def test_several_designs_come_on_a_sheet(evolve, tmp_path):
     assert code == 2
     assert "--resume" in complaint
     assert evolve(*command, "--resume")[0] == 0
+    code, _, complaint = evolve(*command[:-3], 7, *command[-2:])
+    assert (code, "designs.png" in complaint) == (2, True)
+    assert pd.read_csv(tmp_path / "designs.csv", index_col="seed").index.tolist() == [5, 6]
 
 
 def test_it_goes_on_from_its_checkpoint_and_overwrites_only_when_forced(evolve, tmp_path):

@@ -80,6 +80,8 @@ def test_register_finds_the_shift_and_how_sharp_it_is(enamel, here):
     code, _, complaint = enamel("register", "a.png", "few.csv", "--pixel-size", "0.12")
     assert code == 2
     assert "10 indents are too few" in complaint
+    code, _, complaint = enamel("register", "a.png", "few.csv", "--pixel-size", "0")
+    assert (code, "what a PIC map can have" in complaint) == (2, True)
 
 
 def test_register_by_points_takes_an_affine(enamel, here):

@@ -144,6 +144,15 @@ def test_files_as_instruments_write_them_are_read_back(tmp_path):
     assert 0.05 < (truth["hardness"] - truth["true"]).std() < 0.6
 
 
+def test_indents_that_name_no_map_are_of_the_one_that_is_asked_for(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("col,row,H (GPa),map\n1,2,4,a\n2,2,5,\n3,4,3,b\n")
+    found = own.read_indents(path, 0.06, named="a")
+    assert list(found) == ["a"]
+    assert list(found["a"].table["hardness"]) == [4, 5]
+    assert own.read_indents(tmp_path / "a.csv", 0.06, named="b")["b"].table["hardness"].tolist() == [5, 3]
+
+
 def test_rows_without_a_hardness_and_repeated_places_are_said(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("col,row,H (GPa)\n1,2,4\n1,2,5\n3,4,nan\n5,6,\n7,8,3\n")

@@ -116,6 +116,16 @@ def test_grains_that_are_left_out_teach_nothing(tmp_path):
     assert not set(left) & set(found[1].levels)
 
 
+@pytest.mark.parametrize(("name", "message"), [("", "name no map"), ("O", "'O' is not in maps.csv")])
+def test_an_indent_of_no_map_is_refused(tmp_path, name, message):
+    root = write(tmp_path / "data")
+    table = pd.read_csv(root / "indents.csv", dtype={"map": str})
+    table.loc[0, "map"] = name
+    table.to_csv(root / "indents.csv", index=False)
+    with pytest.raises(DataError, match=message):
+        axes.read(root)
+
+
 def test_maps_of_two_scales_are_refused(tmp_path):
     root = write(tmp_path / "data")
     table = pd.read_csv(root / "maps.csv")

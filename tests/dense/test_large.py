@@ -37,10 +37,13 @@ def here(small_blocks, monkeypatch):
     monkeypatch.setattr(chunks, "executor", executor)
 
 
+ELSEWHERE = large._prepare_elsewhere
+
+
 def _prepare_here(model, store, grid, resume):
     (store / "work").mkdir(parents=True, exist_ok=True)
     large._reader.cache_clear()
-    return large._prepare(model, store, grid)
+    return large._prepare(model, store / "work", grid)
 
 
 @settings(
@@ -165,7 +168,7 @@ def test_no_scheduler_is_said_in_one_line(monkeypatch):
         pass
 
 
-def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, strict_model, rgb, tmp_path):
+def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, strict_model, rgb, tmp_path, monkeypatch):
     picture, out = written(tmp_path / "a.zarr", rgb, (100, 100), "cyx"), tmp_path / "out"
     (picture / "0/c/0/2/3").write_bytes(b"damaged")
     status, said, warned = enamel("map", picture, "--out", out, "--model", strict_model)
@@ -182,5 +185,11 @@ def test_the_command_maps_a_folder_and_keeps_what_is_there(here, enamel, strict_
     assert about["cells_read"] == table["hardness"].notna().sum()
     assert enamel("map", picture, "--out", out, "--model", strict_model)[0] == 2
     assert enamel("map", picture, "--out", out, "--model", strict_model, "--resume")[0] == 0
+    status, _, warned = enamel("map", picture, "--out", out, "--model", strict_model, "--resume", "--pixel-size", 0.07)
+    assert (status, "is of another run" in warned) == (2, True)
+    monkeypatch.setattr(large, "_prepare_elsewhere", ELSEWHERE)
+    status, _, warned = enamel("map", picture, "--out", out, "--model", "mistyped", "--force")
+    assert (status, "mistyped" in warned) == (2, True)
+    assert np.isfinite(hardness(out / "a-hardness")).any()
     status, _, warned = enamel("map", picture, "--out", tmp_path / "b", "--mask", "a.png")
     assert (status, "takes no --mask" in warned) == (2, True)

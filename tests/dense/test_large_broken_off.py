@@ -54,7 +54,7 @@ def test_kills_at_any_moment_cost_what_was_in_flight_and_change_nothing(small_bl
     """By SIGKILL, of real processes: while the network is translated, the store made, and when more parts are done."""
     written(tmp_path / "a.zarr", rgb, (100, 100), "cyx")
     (tmp_path / "graphs/work").mkdir(parents=True)
-    about = large._prepare(model, tmp_path / "graphs", code.Grid.over(SHAPE, 0.06))
+    about = large._prepare(model, tmp_path / "graphs/work", code.Grid.over(SHAPE, 0.06))
     (tmp_path / "about").write_text(json.dumps(about))
     (tmp_path / "run.py").write_text(SMALL_BLOCKS + RUN)
     command = [sys.executable, tmp_path / "run.py", tmp_path / "a.zarr", model, tmp_path / "a-hardness"]

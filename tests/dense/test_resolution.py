@@ -25,6 +25,10 @@ def test_a_gaussian_edge_has_its_rise_and_its_transfer(sigma):
     assert measured["mtf50"] == pytest.approx(np.sqrt(np.log(2) / 2) / np.pi / sigma, rel=0.08)
 
 
+def test_what_does_not_rise_has_no_rise():
+    assert np.isnan(resolution.measures(spread(np.linspace(0.3, 0.6, len(DISTANCE)))).iloc[0]["rise"])
+
+
 def test_overshoot_is_what_goes_beyond_either_end():
     share = ndtr(DISTANCE / 0.4) - 0.2 * np.exp(-(((DISTANCE + 1) / 0.3) ** 2))
     assert resolution.measures(spread(share)).iloc[0]["overshoot"] == pytest.approx(0.2, abs=0.02)

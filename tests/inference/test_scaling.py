@@ -53,3 +53,9 @@ def test_signal_is_scaled_with_the_picture(section):
 def test_too_small_a_map_is_refused_by_its_size_in_um(section):
     with pytest.raises(InputError, match=r"150 px at 0\.06 um.*12 um each way"):
         scaling.to_scale(picture(section, 0.03))
+
+
+def test_a_scale_that_is_not_used_is_said(section):
+    (note,) = scaling.as_it_is(picture(section, 0.24), scale=2.0).notes[-1:]
+    assert "--scale 2 is left out" in note
+    assert scaling.as_it_is(picture(section), scale=2.0).pixel_size_um == pytest.approx(0.12)
