@@ -35,7 +35,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "worth",
     ],
     submod_attrs={
-        "evaluation": ["compare", "follow_truth", "relative_errors", "summary", "tile_r2"],
+        "evaluation": ["compare", "follow_truth", "mean_readings", "relative_errors", "summary", "tile_r2"],
         "indenter": ["card", "hardness_map", "load"],
         "learning": ["train"],
         "sensitivity": ["follow_sensitivity"],

@@ -11,6 +11,7 @@ from enamel_lib.dense import indenter, reading
 from enamel_lib.dense.code import CELL_PX
 from enamel_lib.dense.structure import cells
 from enamel_lib.images import TILE
+from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import simulator
 from enamel_lib.simulate.simulator import Section
 
@@ -82,11 +83,16 @@ def summary(table: pd.DataFrame) -> pd.Series:
     )
 
 
+def mean_readings(model: keras.Model, pictures: Iterable[np.ndarray], *, pixel_size_um: float = PIXEL_UM) -> np.ndarray:
+    """Mean hardness that is read of each picture, `(N,)` GPa."""
+    maps = (indenter.hardness_map(model, picture, pixel_size_um=pixel_size_um) for picture in pictures)
+    return np.array([np.nanmean(each.hardness) for each in maps])
+
+
 def tile_r2(model: keras.Model, sections: Iterable[Section]) -> float:
     """R2 of the mean reading of tiles, each a section of its own, against their mean true hardness."""
-    pairs = [(np.nanmean(indenter.hardness_map(model, one.rgb).hardness), one.hardness.mean()) for one in sections]
-    read, true = np.array(pairs, float).T
-    return float(1 - np.mean((read - true) ** 2) / true.var())
+    pictures, true = zip(*((one.rgb, one.hardness.mean()) for one in sections), strict=True)
+    return float(1 - np.mean((mean_readings(model, pictures) - true) ** 2) / np.var(true))
 
 
 def _window_means(field: np.ndarray) -> np.ndarray:

@@ -98,8 +98,6 @@ def _layer(layer: layers.Layer, sources: list[_Made]) -> _Made:
             how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             node = op.interpolate(x.node, size, "nearest", "sizes", axes=np.array([2, 3]), **how)
             return _Made(node, x.step // times, x.part)
-        case layers.Concatenate():
-            return _Made(op.concat(nodes, 1), x.step, x.part)
         case layers.Add():
             return _Made(op.add(*nodes), x.step, x.part)
         case layers.Activation() if layer.activation is keras.activations.linear:

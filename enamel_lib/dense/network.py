@@ -11,7 +11,7 @@ from keras import layers
 from enamel_lib.dense.code import CELL_PX, CHANNELS
 from enamel_lib.dense.structure import LOCAL, WIDE
 
-FILTERS = (32, 48, 64, 96, 128)  # by level; cells are 0.24, 0.48, 0.96, 1.92 and 3.84 um wide
+FILTERS = (24, 48, 64, 96, 128)  # by level; cells are 0.24, 0.48, 0.96, 1.92 and 3.84 um wide
 WIDE_BLOCKS = 2  # at the widest level
 SETTINGS = {"activation": "relu", "kernel_initializer": "he_normal"}
 MULTIPLE = CELL_PX * 2 ** (len(FILTERS) - 1)  # px: sides of the code are padded to multiples of this
@@ -35,8 +35,8 @@ def build(filters: tuple[int, ...] = FILTERS) -> keras.Model:
     wide = layers.Conv2D(len(WIDE), 1, name="wide_read")(layers.AveragePooling2D(3, strides=1, padding="same")(x))
     enlarged = layers.UpSampling2D(2 ** (len(filters) - 1), name="enlarged")(wide)
     for count, skip in zip(filters[-2::-1], seen[-2::-1], strict=True):
-        x = layers.Concatenate()([layers.UpSampling2D(2)(x), skip])
-        x = _block(_conv(x, count), count)
+        x = layers.UpSampling2D(2)(layers.Conv2D(count, 1)(x))  # joined by a sum, at half the work of a longer stack
+        x = _block(_conv(layers.Add()([x, skip]), count), count)
     local = layers.Activation("linear", dtype="float32", name="local")(
         layers.Conv2D(len(LOCAL), 1, name="local_read")(x)
     )

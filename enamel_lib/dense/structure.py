@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from enamel_lib import pic
-from enamel_lib.dense.code import CELL_PX, CELL_UM, PIXEL_SIZES_UM, encode
+from enamel_lib.dense.code import CELL_PX, CELL_UM, PIXEL_SIZES_UM, Grid, reading
 from enamel_lib.pic import PIXEL_UM
 from enamel_lib.simulate import law, simulator
 from enamel_lib.simulate.texture import Texture
@@ -30,7 +30,7 @@ VALIDATION_SHARE = 0.06
 class Sections:
     """Pictures `(N,)` of simulated sections, `(H, W, 3)` uint8 each, `pixel_size_um` `(N,)`; and their structure:
 
-    `local` `(N, 128, 128, 7)` float16 and `wide` `(N, 6)` float32, standardised over the sections.
+    `local` `(N, R, C, 7)` float16, of every cell, and `wide` `(N, 6)` float32, in units of their own.
     """
 
     pictures: list[np.ndarray]
@@ -47,10 +47,13 @@ class Sections:
         """Code `(4 R, 4 C, 6)`, local `(R, C, 7)` and wide `(R, C, 6)` structure of a part of a section."""
         local = self.local[number][crop].astype(np.float32)
         wide = np.broadcast_to(self.wide[number], (*local.shape[:2], len(WIDE)))
-        code = encode(self.pictures[number], pixel_size_um=float(self.pixel_size_um[number]))
-        pixels = code.reshape(self.local.shape[1], CELL_PX, -1, CELL_PX, code.shape[-1])
-        part = pixels[crop[0], :, crop[1]]
-        return part.reshape(CELL_PX * local.shape[0], -1, code.shape[-1]), local, wide
+        picture, sides = self.pictures[number], self.local.shape[1:3]
+        rows, cols = (
+            slice(CELL_PX * start, CELL_PX * stop)
+            for start, stop, _ in (part.indices(side) for part, side in zip(crop, sides, strict=True))
+        )
+        code = Grid.over(picture.shape[:2], float(self.pixel_size_um[number])).encode(reading(picture), rows, cols)
+        return code, local, wide
 
 
 def simulate(count: int, *, seed: int = 0, side: int = SIDE_PX, progress=lambda done, total: None) -> Sections:

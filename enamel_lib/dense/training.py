@@ -140,7 +140,10 @@ class _Run:
         side = whole if rng.integers(2) else rng.integers(least // CELLS, whole // CELLS + 1) * CELLS
         corners = rng.integers(0, whole - side + 1, (size, 2))
         crops = [(slice(top, top + side), slice(left, left + side)) for top, left in corners.tolist()]
-        return self._stacked(zip(chosen.tolist(), crops, rng.integers(0, 2, (size, 2)).tolist(), strict=True))
+        given, wanted = self._stacked(zip(chosen.tolist(), crops, rng.integers(0, 2, (size, 2)).tolist(), strict=True))
+        for axis, margin in enumerate(rng.integers(0, CELLS, 2) * rng.integers(2)):
+            np.moveaxis(given, 1 + axis, 0)[CELL_PX * (side - margin) :] = 0  # as pictures are padded that are read
+        return given, wanted
 
     def _stacked(self, examples) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         codes, local, wide = [], [], []

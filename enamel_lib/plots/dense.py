@@ -58,11 +58,13 @@ def worth(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndarray]], support_um: float) -> Figure:
+def edges(
+    spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndarray]], blurs_um: Mapping[str, float]
+) -> Figure:
     """Edge-spread functions of a dense map, `dense.resolution.edge_spread`, and their modulation-transfer functions.
 
-    `transfer` are frequencies and transfer by the kind and values of a boundary, joined by a comma. Grey is a reading
-    that is blurred by nothing but what an indent feels, a Gaussian of `support_um`.
+    `transfer` are frequencies and transfer by the kind and values of a boundary, joined by a comma. Grey is what
+    nothing blurs but a Gaussian of so many um, by name.
     """
     figure = new_figure(2.8)
     left, right = figure.subplots(1, 2)
@@ -73,9 +75,11 @@ def edges(spread: pd.DataFrame, transfer: Mapping[str, tuple[np.ndarray, np.ndar
         left.plot(rows["distance"], rows["share"], label=label, markevery=(4 * second, 8), **look)
         right.plot(*transfer[label], markevery=(10 * second, 20), **look)
     distance = np.linspace(-8, 8, 400)
-    left.plot(distance, ndtr(distance / support_um), color=PAPER_GREY, ls="--", label="an indent's own support")
     frequency = np.linspace(0, 2, 200)
-    right.plot(frequency, np.exp(-2 * (np.pi * support_um * frequency) ** 2), color=PAPER_GREY, ls="--")
+    for (name, sigma), dashes in zip(blurs_um.items(), ("--", "-."), strict=False):
+        look = {"color": PAPER_GREY, "ls": dashes}
+        left.plot(distance, ndtr(distance / sigma), label=name, **look)
+        right.plot(frequency, np.exp(-2 * (np.pi * sigma * frequency) ** 2), **look)
     left.set(xlabel="distance to the boundary, µm", ylabel="share of the step read", xlim=(-6, 6))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     right.set(xlabel="cycles per µm", ylabel="modulation transfer", xlim=(0, 1.5), ylim=(0, None))

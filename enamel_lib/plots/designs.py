@@ -172,7 +172,7 @@ def obedience(judged: Mapping[str, tuple[np.ndarray, np.ndarray]], pictures: Map
         ax.plot(asked, by_law, mark, color=colour, mew=0, alpha=0.5)
         ax.plot(ends, level + slope * ends, color=colour, label=f"slope {slope:.2f}")
         ax.axline((ends[0], ends[0]), slope=1, color="black", lw=0.8, ls=":")
-        ax.set(title=f"judged by the {judge}", xlabel="asked for (GPa)", aspect="equal", adjustable="datalim")
+        ax.set(title=f"judge: {judge}", xlabel="asked for (GPa)", aspect="equal", adjustable="datalim")
         ax.legend(loc="upper left")
     panels[0].set_ylabel("by the law (GPa)")
     style.letter(panels)

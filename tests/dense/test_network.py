@@ -171,6 +171,23 @@ def test_a_run_resumed_is_one_that_was_not_broken(tmp_path, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+def test_some_batches_end_in_the_dark_as_pictures_do_that_are_padded(tmp_path, monkeypatch):
+    monkeypatch.setattr(network.build, "__defaults__", ((4, 6),))
+    recipe = checkpoints.read_recipe(TINY, training.Recipe, recipes=training.RECIPES)
+    run = training._Run(recipe, 0, tmp_path, resume=False, anew=False)
+    margins = []
+    for step in range(12):
+        (codes, (local, _)) = run.batch(step)
+        for axis in (1, 2):
+            lit = codes[..., 0].any(axis=tuple({0, 1, 2} - {axis}))
+            margins.append(np.count_nonzero(~lit))
+            assert lit[: len(lit) - margins[-1]].all()
+        assert local.shape[1:3] == (16, 16)
+    assert 0 in margins
+    assert 4 <= max(margins) < network.MULTIPLE
+    assert all(margin % code.CELL_PX == 0 for margin in margins)
+
+
 def test_training_ends_in_indenters_with_cards(tmp_path, monkeypatch):
     monkeypatch.setattr(network.build, "__defaults__", (SMALL,))
     monkeypatch.setattr(sources, "LABELS", {"paper": (sources.indented, few), "grids": (sources.indented, few)})

@@ -202,10 +202,13 @@ def test_searches_target_by_target():
     assert table["evaluations"].tolist() == [2, 2]
 
 
-@pytest.mark.parametrize(("name", "judge"), [("contest", "window"), ("evolution", "window"), ("dense", "dense")])
-def test_the_shipped_searches_are_those_of_the_shipped_networks(name, judge):
+@pytest.mark.parametrize(
+    ("name", "judge", "penalty"),
+    [("contest", "window", 0), ("evolution", "window", 0), ("dense", "dense", 0), ("dense-penalty", "dense", 1)],
+)
+def test_the_shipped_searches_are_those_of_the_shipped_networks(name, judge, penalty):
     found, about = benchmark.load(paths.SEARCHES / f"{name}.npz")
-    assert benchmark.shipped_networks(judge).items() <= about.items()
+    assert benchmark.shipped_networks(judge, penalty=penalty).items() <= about.items()
     assert {tuple(search.target for search in each) for each in found.values()} == {
         tuple(search.target for search in found["audited GA"])
     }
@@ -214,6 +217,12 @@ def test_the_shipped_searches_are_those_of_the_shipped_networks(name, judge):
     for search in (search for each in found.values() for search in each):
         assert search.best_code.shape == (latent_dim,)
         assert search.errors[-1] < about["tolerance"] or len(search.hardness) == size
+
+
+def test_a_judge_may_be_a_file():
+    name = paths.MODELS / f"{judges.NAMES['dense']}.keras"
+    assert benchmark.shipped_networks(str(name)) == benchmark.shipped_networks("dense")
+    assert benchmark.shipped_networks("default") == benchmark.shipped_networks("dense")
 
 
 def test_the_shipped_evolutions_are_those_of_the_shipped_networks():

@@ -118,8 +118,7 @@ def test_a_dense_judge_reads_structure_as_the_law_does_and_no_depth():
 
 def test_a_dense_judge_penalises_what_is_unlike_enamel_and_reads_the_same():
     enamel = simulator.section((200, 200), seed=3, depth=0.5).rgb
-    askew = np.where(np.random.default_rng(0).random((200, 200, 1)) < 0.5, enamel, enamel[..., [1, 2, 0]])
-    pictures = np.stack([enamel, askew])
+    pictures = np.stack([enamel, np.random.default_rng(0).integers(0, 256, enamel.shape, dtype=np.uint8)])
     hardness, penalty = judges.load("dense", penalty=2.0).evaluate(pictures)
     np.testing.assert_array_equal(hardness, judges.load("dense").evaluate(pictures))
     assert penalty[0] == 0
