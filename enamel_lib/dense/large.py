@@ -6,7 +6,6 @@ Three stages, each of which any process may do a part of: the network reads bloc
 lies around them, shards of pyramids are shrunk. No two parts write into the same shard.
 """
 
-import json
 import math
 import os
 import shutil
@@ -123,11 +122,10 @@ def map_large(
     store = Path(f"{stem}.zarr").resolve()
     about = {"picture": repr(source), "cells": grid.cells, "pixel_size_um": pixel_size_um, "block": blocks.BLOCK_CELLS}
     about |= _prepare_elsewhere(model, store, grid, resume)
-    of = json.loads(json.dumps(about))
+    of = dict(about)
     done = ome_zarr.attributes(store).get("enamel", {}) if resume else {}
     if done:
-        if done.get("of") != of:
-            raise InputError(f"{store} is of another run: picture, model or sizes differ; start anew with --force")
+        chunks.check_same(store, done.get("of"), of)
         shutil.rmtree(store / "work")
         return done["facts"]
     known = likeness.of_card(about, str(model))

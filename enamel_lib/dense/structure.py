@@ -48,10 +48,8 @@ class Sections:
         local = self.local[number][crop].astype(np.float32)
         wide = np.broadcast_to(self.wide[number], (*local.shape[:2], len(WIDE)))
         picture, sides = self.pictures[number], self.local.shape[1:3]
-        rows, cols = (
-            slice(CELL_PX * start, CELL_PX * stop)
-            for start, stop, _ in (part.indices(side) for part, side in zip(crop, sides, strict=True))
-        )
+        spans = [range(side)[part] for part, side in zip(crop, sides, strict=True)]
+        rows, cols = (slice(CELL_PX * span.start, CELL_PX * span.stop) for span in spans)
         code = Grid.over(picture.shape[:2], float(self.pixel_size_um[number])).encode(reading(picture), rows, cols)
         return code, local, wide
 

@@ -22,17 +22,21 @@ Part = tuple[str, Any]  # stage, number or name
 PATIENCE_S = 10  # with a scheduler that does not answer
 
 
+def check_same(path: Path, stored: Any, about: dict[str, Any]) -> None:
+    """Raise an InputError if what `path` holds is not of the run `about`, which was `stored` there as JSON."""
+    if stored != json.loads(json.dumps(about)):
+        raise InputError(f"{path} is of another run: picture, model or sizes differ; start anew with --force")
+
+
 class Journal:
     """The parts that are done, each with its result, in a file that only grows; `about` says of which work."""
 
     def __init__(self, path: Path, about: dict[str, Any], *, resume: bool) -> None:
         self.results: dict[Part, Any] = {}
-        about = json.loads(json.dumps(about))
         if resume and path.exists():
             lines = path.read_bytes().split(b"\n")[:-1]  # what has no end was being written
             first, *done = map(json.loads, lines) if lines else [None]
-            if first != about:
-                raise InputError(f"{path} is of another run: picture, model or sizes differ; start anew with --force")
+            check_same(path, first, about)
             self.results = {(stage, number): result for stage, number, result in done}
             path.write_bytes(b"\n".join(lines) + b"\n")
         else:
